@@ -1,0 +1,1 @@
+"""Engines make nodes and links real. `base` says what an engine is; `select` picks one."""

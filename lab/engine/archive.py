@@ -1,0 +1,27 @@
+"""Tar archives in memory: how files get into a container that runs anywhere."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import lab.fabric
+
+
+def pack(files: Iterable[tuple[str, bytes, int]]) -> bytes:
+    """A tar of files: name, content and mode of each, owned by root."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for name, content, mode in files:
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(content), mode
+            tar.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def fabric() -> list[tuple[str, bytes, int]]:
+    """The agent's source files, as the package `fabric`."""
+    folder = Path(lab.fabric.__file__).parent
+    return [(f"fabric/{path.name}", path.read_bytes(), 0o644) for path in sorted(folder.glob("*.py"))]

@@ -1,0 +1,124 @@
+"""The seam between a lab and what it runs on: what an engine must do, and the records that it hands back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Any, Protocol
+
+from lab.model.plan import LabPlan, LabSpec
+
+
+class Say(Protocol):
+    """Takes one line that says what is being done; `passing` lines matter only to somebody who looks on."""
+
+    def __call__(self, line: str, *, passing: bool = False) -> None:
+        """Say it."""
+
+
+def unheard(line: str, *, passing: bool = False) -> None:
+    """Say nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineFacts:
+    """What an engine says of itself. `api` is empty where there is none."""
+
+    name: str
+    version: str
+    api: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LabRecord:
+    """What is there of a lab.
+
+    Attributes:
+        spec: the words that it was made with, or None where no remains carry them.
+        nodes: state by node: `running`, or the engine's word for what it is instead.
+        links: the links whose network is there.
+    """
+
+    name: str
+    spec: LabSpec | None
+    nodes: dict[str, str] = field(default_factory=dict)
+    links: frozenset[str] = frozenset()
+
+
+class Process(Protocol):
+    """A program that runs on a node."""
+
+    def lines(self) -> Iterator[tuple[str, str]]:
+        """Each line as it comes, with where it comes from: `stdout` or `stderr`. Ends when the program does."""
+
+    def wait(self) -> int:
+        """The exit code; 128 and the signal's number where a signal ended it. To be called after `lines` ended."""
+
+    def stop(self) -> None:
+        """End the program, and what it started; does not wait."""
+
+
+class Engine(Protocol):
+    """Makes nodes and links real, and says what is there. Holds no state of its own."""
+
+    name: str
+
+    def facts(self) -> EngineFacts:
+        """Who it is.
+
+        Raises:
+            EngineError: it does not answer.
+        """
+
+    def labs(self) -> dict[str, LabRecord]:
+        """Every lab that left anything, by name."""
+
+    def taken(self) -> list[IPv4Network]:
+        """The networks whose addresses are in use here."""
+
+    def create(self, plan: LabPlan, say: Say) -> None:
+        """Make a plan's nodes and links, not yet wired.
+
+        Raises:
+            NameTakenError: somebody else makes a lab of that name.
+            PoolError: its addresses are taken.
+            EngineError: the engine refused. In every case, what was made is removed again.
+        """
+
+    def remove(self, name: str) -> int:
+        """Remove everything of a lab, whatever state it is in.
+
+        Returns:
+            How many objects there were.
+        """
+
+    def agent(self, name: str, document: dict[str, Any]) -> dict[str, Any]:
+        """Run the agent on a wiring document, with the nodes' namespaces put in.
+
+        Raises:
+            EngineError: the agent could not be run, or failed; the error names the node or link.
+        """
+
+    def start(self, name: str, node: str, argv: Sequence[str], env: Mapping[str, str] | None = None) -> Process:
+        """Start a program on a node. When the caller goes away, the program is ended.
+
+        Args:
+            name: the lab.
+            node: the node.
+            argv: the program and its arguments; it runs under `lab.apps.supervise`.
+            env: variables on top of the node's own.
+
+        Raises:
+            EngineError: the node does not run.
+        """
+
+    def shell(self, name: str, node: str, argv: Sequence[str]) -> list[str]:
+        """The local command that runs `argv` on a node with the caller's terminal."""
+
+    def put(self, name: str, node: str, source: Path, target: str) -> None:
+        """Copy a file onto a node. A `target` that ends in `/` is a folder."""
+
+    def logs(self, name: str, node: str, *, follow: bool) -> Iterator[str]:
+        """What programs on the node said, line by line."""

@@ -1,0 +1,70 @@
+"""Finds the Docker engine, and turns what the SDK raises into errors that a person can act on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import docker
+import urllib3
+from docker.context import ContextAPI
+from docker.errors import APIError, DockerException
+from docker.utils import kwargs_from_env
+from requests import RequestException
+
+from lab.errors import EngineError
+
+TROUBLE = (DockerException, RequestException, urllib3.exceptions.HTTPError)
+"""What the SDK lets through while it talks to the engine: its own errors, and those of the layers below it."""
+
+ANSWER_SECONDS = 60  # how long a socket waits for an answer
+CONNECTIONS = 16
+
+
+def connection() -> dict[str, Any]:
+    """What a client is called with to reach the engine that `docker` itself would talk to.
+
+    That is DOCKER_HOST, else the current context.
+    """
+    if os.environ.get("DOCKER_HOST"):
+        return {"version": "auto", **kwargs_from_env()}
+    context = ContextAPI.get_current_context()
+    host: str | None = context.Host if context else None
+    return {"version": "auto", **({"base_url": host} if host else {})}
+
+
+def connect() -> docker.APIClient:
+    """A client of the engine.
+
+    Raises:
+        EngineError: no engine answers.
+    """
+    try:
+        return docker.APIClient(timeout=ANSWER_SECONDS, max_pool_size=CONNECTIONS, **connection())
+    except TROUBLE as error:
+        raise EngineError(
+            f"no Docker engine answers ({_short(error)})",
+            remedy="start it (sudo systemctl start docker, or Docker Desktop), or point DOCKER_HOST at it",
+        ) from None
+
+
+@contextmanager
+def refusals(where: str, remedy: str | None = None) -> Iterator[None]:
+    """Turn the SDK's errors into an `EngineError` about `where`."""
+    try:
+        yield
+    except TROUBLE as error:
+        raise EngineError(_short(error), where=where, remedy=remedy) from error
+
+
+def _short(error: BaseException) -> str:
+    """What the engine said, in one line, without the SDK's words around it."""
+    if isinstance(error, APIError) and error.explanation:
+        return str(error.explanation).strip()
+    text = str(error).strip() or type(error).__name__
+    for known in ("No such file or directory", "Permission denied", "Connection refused"):
+        if known in text:
+            return known.lower()
+    return text.splitlines()[0]

@@ -1,0 +1,229 @@
+"""`DockerEngine`: what `lab.engine.base.Engine` asks, by Docker's API."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Any, TypeVar
+
+from docker.errors import APIError, NotFound
+
+from lab.engine import archive, container, images
+from lab.engine.base import EngineFacts, LabRecord, Say, unheard
+from lab.engine.docker.client import connect, connection, refusals
+from lab.engine.docker.creation import Creation
+from lab.engine.docker.process import DockerProcess
+from lab.engine.docker.store import DockerImageStore
+from lab.errors import EngineError
+from lab.model.plan import LabPlan, LabSpec
+
+IN_FLIGHT = 8  # the engine works on few requests at once; more of them only wait there
+HELPER_FOLDER = "/opt"
+T = TypeVar("T")
+
+
+class DockerEngine:
+    """Talks to one Docker engine."""
+
+    name = "docker"
+
+    @cached_property
+    def _api(self) -> Any:
+        return connect()
+
+    def facts(self) -> EngineFacts:
+        """Version of the engine and of its API."""
+        with refusals("docker"):
+            version = self._api.version()
+        return EngineFacts(self.name, version["Version"], version["ApiVersion"])
+
+    def labs(self) -> dict[str, LabRecord]:
+        """Every lab that left anything, by the labels of containers and networks."""
+        with refusals("docker"):
+            containers = self._api.containers(all=True, filters={"label": container.LAB})
+            networks = self._api.networks(filters={"label": container.LAB})
+        nodes: dict[str, dict[str, str]] = {}
+        links: dict[str, set[str]] = {}
+        words: dict[str, str] = {}
+        for found in (*containers, *networks):
+            marks = found["Labels"]
+            name = marks[container.LAB]
+            nodes.setdefault(name, {})
+            links.setdefault(name, set())
+            if container.WORDS in marks:
+                words[name] = marks[container.WORDS]
+            if container.NODE in marks:
+                nodes[name][marks[container.NODE]] = found["State"]
+            elif container.LINK in marks:
+                links[name].add(marks[container.LINK])
+        return {
+            name: LabRecord(name, _read_words(words.get(name)), nodes[name], frozenset(links[name])) for name in nodes
+        }
+
+    def taken(self) -> list[IPv4Network]:
+        """The subnets of the engine's networks."""
+        with refusals("docker"):
+            configs = [net["IPAM"]["Config"] or [] for net in self._api.networks()]
+        subnets = [row["Subnet"] for rows in configs for row in rows if row.get("Subnet")]
+        return [IPv4Network(subnet) for subnet in subnets if ":" not in subnet]
+
+    def ensure_image(self, say: Say) -> str:
+        """Make sure of the image that nodes are made of.
+
+        Returns:
+            Its tag.
+
+        Raises:
+            ImageError: it could not be made.
+        """
+        return images.ensure_node_image(DockerImageStore(connection()), images.build_root(), say)
+
+    def create(self, plan: LabPlan, say: Say) -> None:
+        """Make networks and containers, as many at once as the engine can use."""
+        image = self.ensure_image(say)
+        run = uuid.uuid4().hex
+        try:
+            Creation(self._api, plan, image, run, IN_FLIGHT).perform(say)
+        except BaseException:
+            say("removing what was made")
+            self._remove(f"{container.RUN}={run}")
+            raise
+
+    def remove(self, name: str) -> int:
+        """Remove a lab's containers, then its networks."""
+        return self._remove(f"{container.LAB}={name}")
+
+    def _remove(self, label: str) -> int:
+        with refusals("docker"):
+            containers = self._api.containers(all=True, filters={"label": label})
+            networks = self._api.networks(filters={"label": label})
+        self._each(self._remove_container, (found["Id"] for found in containers))
+        self._each(self._remove_network, (found["Id"] for found in networks))
+        return len(containers) + len(networks)
+
+    def _remove_container(self, identity: str) -> None:
+        try:
+            with refusals(identity[:12]):
+                self._api.remove_container(identity, v=True, force=True)
+        except EngineError as error:
+            # Another `down` may be at the same container: gone, or "removal is already in progress".
+            if not isinstance(error.__cause__, APIError) or error.__cause__.status_code not in (404, 409):
+                raise
+
+    def _remove_network(self, identity: str) -> None:
+        try:
+            with refusals(identity[:12], remedy=f"docker network inspect {identity[:12]} shows who is on it"):
+                self._api.remove_network(identity)
+        except EngineError as error:
+            if not isinstance(error.__cause__, NotFound):
+                raise
+
+    def _each(self, work: Callable[[str], T], items: Iterable[str]) -> list[T]:
+        """Do the same with all of them, several at once; the first error is raised after all are done."""
+        with ThreadPoolExecutor(IN_FLIGHT) as pool:
+            futures = [pool.submit(work, item) for item in items]
+        return [future.result() for future in futures]
+
+    def agent(self, name: str, document: dict[str, Any]) -> dict[str, Any]:
+        """Run the agent in a helper container that sees every port and every node's namespace."""
+        process_of = self._processes(name)
+        for node in document["nodes"]:
+            node["namespace"] = f"/proc/{process_of.get(node['name']) or 'gone'}/ns/net"
+        files = [*archive.fabric(), ("wiring.json", json.dumps(document).encode(), 0o600)]
+        answer = json.loads(self._helper(name, archive.pack(files)))
+        if not answer["ok"]:
+            raise EngineError(answer["error"]["what"], where=answer["error"]["where"])
+        return dict(answer)
+
+    def _processes(self, name: str) -> dict[str, int]:
+        """The first process of each of a lab's nodes, by node; 0 where a node does not run."""
+        label = [f"{container.LAB}={name}", container.NODE]
+        with refusals(name):
+            found = self._api.containers(all=True, filters={"label": label})
+
+        def inspect(identity: str) -> tuple[str, int]:
+            with refusals(identity[:12]):
+                seen = self._api.inspect_container(identity)
+            return seen["Config"]["Labels"][container.NODE], seen["State"]["Pid"]
+
+        return dict(self._each(inspect, (each["Id"] for each in found)))
+
+    def _helper(self, name: str, files: bytes) -> bytes:
+        """Run the agent over the files in a container of its own, and return what it printed."""
+        settings = self._api.create_host_config(
+            cap_drop=["ALL"],
+            cap_add=list(container.AGENT_CAPABILITIES),
+            security_opt=["apparmor=unconfined", "label=disable"],
+            network_mode="host",
+            pid_mode="host",
+        )
+        with refusals("agent"):
+            helper = self._api.create_container(
+                self.ensure_image(unheard),
+                ["python3", "-m", "fabric.agent", f"{HELPER_FOLDER}/wiring.json"],
+                entrypoint=[],
+                working_dir=HELPER_FOLDER,
+                labels={container.LAB: name, "wirelab.helper": "agent"},
+                host_config=settings,
+            )["Id"]
+            try:
+                self._api.put_archive(helper, HELPER_FOLDER, files)
+                self._api.start(helper)
+                code = self._api.wait(helper)["StatusCode"]
+                printed: bytes = self._api.logs(helper, stdout=True, stderr=False)
+                if not printed:
+                    said = self._api.logs(helper, stdout=False, stderr=True).decode(errors="replace").strip()
+                    raise EngineError(f"the agent failed with status {code}: {said[-400:]}", where=name)
+            finally:
+                self._api.remove_container(helper, force=True)
+        return printed
+
+    def start(self, name: str, node: str, argv: Sequence[str], env: Mapping[str, str] | None = None) -> DockerProcess:
+        """Start a program under the supervisor, which logs what it says and ends it when we go away."""
+        where = f"{name}-{node}"
+        supervised = [
+            "python3",
+            "-m",
+            "lab.apps.supervise",
+            "--log",
+            "/var/log/wirelab.log",
+            "--name",
+            argv[0],
+            "--",
+        ]
+        with refusals(where, remedy=f"./inv status --name {name}"):
+            made = self._api.exec_create(
+                where, [*supervised, *argv], environment=dict(env or {}), stdin=True, stdout=True, stderr=True
+            )
+        return DockerProcess(self._api, made["Id"], where)
+
+    def shell(self, name: str, node: str, argv: Sequence[str]) -> list[str]:
+        """`docker exec`, for a terminal is a matter of the command line."""
+        return ["docker", "exec", "--interactive", "--tty", f"{name}-{node}", *argv]
+
+    def put(self, name: str, node: str, source: Path, target: str) -> None:
+        """Copy a file, owned by root, with its permissions."""
+        folder, _, given = target.rpartition("/")
+        file = (given or source.name, source.read_bytes(), source.stat().st_mode & 0o777)
+        where = f"{name}-{node}"
+        with refusals(where, remedy=f"does {folder or '/'} exist there? ./inv exec {node} 'ls -ld {folder or '/'}'"):
+            self._api.put_archive(where, folder or "/", archive.pack([file]))
+
+    def logs(self, name: str, node: str, *, follow: bool) -> Iterator[str]:
+        """What the supervisor wrote down."""
+        with refusals(f"{name}-{node}"):
+            for part in self._api.logs(f"{name}-{node}", stream=True, follow=follow):
+                yield part.decode(errors="replace").rstrip("\n")
+
+
+def _read_words(text: str | None) -> LabSpec | None:
+    """The words on a label; None where another version of the project wrote them."""
+    try:
+        return LabSpec.from_json(text) if text else None
+    except (ValueError, TypeError, KeyError):
+        return None

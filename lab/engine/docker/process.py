@@ -1,0 +1,45 @@
+"""A program on a node, started through the engine's exec."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import docker
+
+from lab.engine import stream
+from lab.engine.docker.client import refusals
+
+
+class DockerProcess:
+    """Holds the connection of one exec. As long as it is open, the program's supervisor knows that we are there."""
+
+    def __init__(self, api: docker.APIClient, exec_id: str, where: str) -> None:
+        self._api = api
+        self._id = exec_id
+        self._where = where
+        with refusals(where):
+            answer: Any = api.exec_start(exec_id, socket=True)
+        # The SDK hands out a file over the socket; half-closing takes the socket itself.
+        self._answer = answer
+        self._socket: socket.socket = getattr(answer, "_sock", answer)
+
+    def lines(self) -> Iterator[tuple[str, str]]:
+        """Each line as it comes, with `stdout` or `stderr`; the connection is closed after the last."""
+        try:
+            yield from stream.lines(self._socket)
+        finally:
+            self._answer.close()
+            self._socket.close()
+
+    def wait(self) -> int:
+        """The exit code."""
+        with refusals(self._where):
+            return int(self._api.exec_inspect(self._id)["ExitCode"] or 0)
+
+    def stop(self) -> None:
+        """Half-close the connection: the supervisor sees the end of its input, and ends the program."""
+        with suppress(OSError):  # it may have ended by itself
+            self._socket.shutdown(socket.SHUT_WR)

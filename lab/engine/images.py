@@ -1,0 +1,350 @@
+"""The images that nodes are made of: which there should be, and how they come to be where none can be pulled.
+
+An image is tagged by its content, so what is built is never stale and never built twice. How an image is
+stored, built and pulled is the engine's, an `ImageStore` here. This module must not import the Docker SDK.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import io
+import os
+import platform
+import re
+import shutil
+import subprocess
+import tarfile
+import tempfile
+import textwrap
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Protocol
+
+from lab.errors import ImageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    Say = Callable[[str], None]
+
+NODE = "node"
+BASE = "wirelab-base:bookworm"
+PULLED_BASE = "debian:bookworm-slim"
+# A registry that answers sends a sign of life every second; it may then take as long as it needs.
+PULL_IDLE_SECONDS = 20
+
+_SUITE = "bookworm"
+_TAIL_LINES = 15
+_PROGRESS_WIDTH = 100
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_STOP_SECONDS = 30.0
+_USR_MERGE_HOOK = Path("/usr/share/mmdebstrap/hooks/maybe-merged-usr")
+_LEFT_OUT = ("man/*", "info/*", "lintian/*", "locale/*", "doc/*")
+
+
+class ImageStore(Protocol):
+    """Where an engine keeps its images. A method that fails raises `ImageError` and leaves no tag behind."""
+
+    def has(self, tag: str) -> bool:
+        """Whether there is an image of this tag."""
+
+    def pull(self, reference: str, idle_timeout: int) -> None:
+        """Fetch an image from its registry; give up after `idle_timeout` seconds without progress."""
+
+    def load_base(self, tar: Path, tag: str) -> None:
+        """Make an image of one layer out of a tar of a root file system."""
+
+    def build(  # the settings of one build
+        self,
+        context: BinaryIO,
+        *,
+        dockerfile: str,
+        tag: str,
+        buildargs: Mapping[str, str],
+        on_line: Say,
+    ) -> None:
+        """Build an image from a tar of files; every line that the build prints goes to `on_line`."""
+
+    def tag(self, source: str, target: str) -> None:
+        """Give an image one more tag; one that is there moves."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file of a build context, under its name there, with its mode as far as it matters: may it be run."""
+
+    name: str
+    mode: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """All that a build may see, read once, so that what is built is what was hashed."""
+
+    files: tuple[File, ...]
+
+    def digest(self, *more: str) -> str:
+        """The content in 12 hexadecimal digits; `more` is what it depends on besides."""
+        total = hashlib.sha256()
+        for file in self.files:
+            total.update(f"{file.name}\0{file.mode:o}\0{len(file.data)}\0".encode() + file.data)
+        total.update("\0".join(more).encode())
+        return total.hexdigest()[:12]
+
+    def tar(self) -> io.BytesIO:
+        """The context as a tar, the same bytes for the same content: no times and no owners in it."""
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w", format=tarfile.PAX_FORMAT) as tar:
+            for file in self.files:
+                entry = tarfile.TarInfo(file.name)
+                entry.mode, entry.size = file.mode, len(file.data)
+                tar.addfile(entry, io.BytesIO(file.data))
+        archive.seek(0)
+        return archive
+
+
+def build_root() -> Path:
+    """The folder that holds `lab/`, and `images/` with it in a source checkout."""
+    return Path(__file__).resolve().parents[2]
+
+
+def context_files(root: Path, name: str) -> list[tuple[str, Path]]:
+    """Where each file of an image's build context is, sorted by its name in the context.
+
+    Args:
+        root: the folder that `build_root` gives. A wheel carries `images/` as `lab/_images/`.
+        name: the image, a folder of `images/`.
+
+    Raises:
+        ImageError: there is no such image.
+    """
+    carried = root / "lab" / "_images"
+    images = carried if carried.is_dir() else root / "images"
+    known = sorted(path.parent.name for path in images.glob("*/Dockerfile"))
+    if name not in known:
+        there = ", ".join(known) or "none, so this installation is incomplete: install wirelab again"
+        raise ImageError("there is no such image", where=name, remedy=f"the images are: {there}")
+    folders = {f"images/{name}": images / name}
+    if name == NODE:
+        folders["lab/apps"] = root / "lab" / "apps"
+    return sorted(
+        (f"{inside}/{path.relative_to(folder).as_posix()}", path)
+        for inside, folder in folders.items()
+        for path in folder.rglob("*")
+        if path.is_file() and path.suffix != ".pyc" and "__pycache__" not in path.parts
+    )
+
+
+def read_context(root: Path, name: str) -> Context:
+    """Read an image's build context: only what goes into the image, so that nothing else rebuilds it."""
+    return Context(
+        tuple(
+            File(inside, 0o755 if path.stat().st_mode & 0o100 else 0o644, path.read_bytes())
+            for inside, path in context_files(root, name)
+        )
+    )
+
+
+def ensure_node_image(store: ImageStore, root: Path, say: Say) -> str:
+    """Make sure of the image that nodes are made of; see `ensure_image`."""
+    return ensure_image(store, NODE, root, say)
+
+
+def ensure_image(store: ImageStore, name: str, root: Path, say: Say) -> str:
+    """Make sure of an image, and of those that it is built from.
+
+    Args:
+        store: where the engine keeps its images.
+        name: the image, a folder of `images/`; all but `node` are built from the node's.
+        root: the folder that `build_root` gives.
+        say: takes each line of progress.
+
+    Returns:
+        The tag: `wirelab-NAME:` and 12 hexadecimal digits of the content. `wirelab-NAME:latest` is that, too.
+
+    Raises:
+        ImageError: the image could not be made; with the end of what the build printed, and what to do next.
+    """
+    context = read_context(root, name)
+    below = [] if name == NODE else [ensure_image(store, NODE, root, say)]
+    tag = f"wirelab-{name}:{context.digest(*below)}"
+    if not store.has(tag):
+        with _alone(say):
+            if not store.has(tag):  # who held the lock may have made it
+                base = below[0] if below else _ensure_base(store, say)
+                _build(store, context, name=name, tag=tag, base=base, say=say)
+    store.tag(tag, f"wirelab-{name}:latest")
+    return tag
+
+
+def _build(store: ImageStore, context: Context, *, name: str, tag: str, base: str, say: Say) -> None:
+    say(f"building the image {tag} from {base}")
+    tail: deque[str] = deque(maxlen=_TAIL_LINES)
+
+    def on_line(line: str) -> None:
+        words = _COLOUR.sub("", line).strip()  # the engine paints what a step says on stderr red
+        if words.startswith("Step "):
+            words = textwrap.shorten(words, _PROGRESS_WIDTH, placeholder=" …")
+            say(words)
+        if words:
+            tail.append(words)
+
+    try:
+        store.build(
+            context.tar(),
+            dockerfile=f"images/{name}/Dockerfile",
+            tag=tag,
+            buildargs={"BASE": base},
+            on_line=on_line,
+        )
+    except ImageError as error:
+        remedy = f"do containers reach the package mirror? type: docker run --rm {base} apt-get update"
+        raise _failed(f"the build failed: {error.what}", tag, tail, error.remedy or remedy) from error
+
+
+def _ensure_base(store: ImageStore, say: Say) -> str:
+    """The image that the node's is built from: the one that is there, else pulled, else made of packages."""
+    for tag in (BASE, PULLED_BASE):
+        if store.has(tag):
+            return tag
+    say(f"pulling {PULLED_BASE}")
+    try:
+        store.pull(PULLED_BASE, PULL_IDLE_SECONDS)
+    except ImageError as error:
+        say(f"no registry gave {PULLED_BASE} ({error.what}): making a base from Debian's packages")
+    else:
+        return PULLED_BASE
+    with tempfile.TemporaryDirectory(prefix="wirelab-base-") as folder:
+        tar = Path(folder, "base.tar")
+        _bootstrap(tar, say)
+        say(f"importing {BASE}")
+        store.load_base(tar, BASE)
+    return BASE
+
+
+def _bootstrap(tar: Path, say: Say) -> None:
+    """Make a tar of a small Debian out of its packages, with mmdebstrap(1)."""
+    if shutil.which("mmdebstrap") is None:
+        _install_mmdebstrap(say)
+    # Without root, mmdebstrap works as a user of a namespace, to whom this folder is another's.
+    tar.parent.chmod(0o755)
+    mirrors = _host_mirrors()
+    include = ["ca-certificates"] if any("https://" in line for line in mirrors) else []
+    argv = [
+        "mmdebstrap",
+        "--variant=minbase",
+        *(f"--dpkgopt=path-exclude=/usr/share/{it}" for it in _LEFT_OUT),
+    ]
+    argv += ["--dpkgopt=path-include=/usr/share/doc/*/copyright"]
+    # These two are the host's; Docker gives each container its own.
+    argv += ['--customize-hook=rm -f "$1/etc/resolv.conf" "$1/etc/hostname"']
+    if _USR_MERGE_HOOK.is_dir():  # else the package usrmerge does the merging, and brings 45 MB of Perl along
+        include.append("usr-is-merged")
+        argv.append(f"--hook-dir={_USR_MERGE_HOOK}")
+    argv += [f"--include={name}" for name in include]
+    say("bootstrapping Debian with mmdebstrap, half a minute or so")
+    remedy = f"where a registry answers: docker pull {PULLED_BASE}; else see to apt's sources: apt-get update"
+
+    def on_line(line: str) -> None:
+        if line.startswith("I: "):
+            say(textwrap.shorten(f"mmdebstrap: {line[3:]}", _PROGRESS_WIDTH, placeholder=" …"))
+
+    _run([*argv, _SUITE, str(tar), *mirrors], remedy, on_line)
+
+
+def _host_mirrors() -> list[str]:
+    """The host's own Debian sources of this suite, in the form of sources.list(5).
+
+    They are known to work here. Where there are none (another system, or only sources that a container cannot
+    reach), mmdebstrap takes its default mirror, with updates and security.
+    """
+    if shutil.which("apt-get") is None:
+        return []
+    form = "$(ORIGIN)|$(COMPONENT)|$(RELEASE)|$(REPO_URI)"
+    argv = ["apt-get", "indextargets", "--format", form, "Created-By: Packages"]
+    listed = subprocess.run(argv, capture_output=True, text=True, check=False).stdout
+    sources: dict[str, str] = {}
+    for line in listed.splitlines():
+        origin, component, release, uri = (line.split("|") + [""] * 3)[:4]
+        reachable = uri.startswith(("http://", "https://")) and "//localhost" not in uri and "//127." not in uri
+        suites = (_SUITE, f"{_SUITE}-updates", f"{_SUITE}-security")
+        if origin == "Debian" and component == "main" and release in suites and reachable:
+            sources.setdefault(release, f"deb {uri} {release} main")
+    return list(sources.values()) if _SUITE in sources else []
+
+
+def _install_mmdebstrap(say: Say) -> None:
+    remedy = f"on Debian or Ubuntu: sudo apt-get install mmdebstrap; elsewhere: docker pull {PULLED_BASE}"
+    try:
+        system = platform.freedesktop_os_release()
+    except OSError:
+        system = {}
+    debian = "debian" in f"{system.get('ID', '')} {system.get('ID_LIKE', '')}".split()
+    if not (debian and os.geteuid() == 0 and shutil.which("apt-get")):
+        raise ImageError("no base image, no registry, and mmdebstrap is not installed", where=BASE, remedy=remedy)
+    say("installing mmdebstrap with apt-get")
+    install = ["apt-get", "install", "--yes", "--no-install-recommends"]
+    with contextlib.suppress(ImageError):  # one broken source out of many need not matter
+        _run(["apt-get", "update"], remedy)
+    _run([*install, "mmdebstrap", "debian-archive-keyring", "gpg"], remedy)
+
+
+def _run(argv: Sequence[str], remedy: str, on_line: Say = lambda _: None) -> None:
+    """Run a command and hand on its lines; when interrupted, wait until it has cleaned up after itself."""
+    tail: deque[str] = deque(maxlen=_TAIL_LINES)
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
+    with subprocess.Popen(
+        argv,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        env=environment,
+        process_group=0,  # a failing mmdebstrap hangs up its whole process group, which must not be ours
+    ) as process:
+        try:
+            for line in process.stdout or ():
+                tail.append(line.rstrip())
+                on_line(line.rstrip())
+        except BaseException:
+            process.terminate()
+            try:
+                process.wait(_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+            raise
+    if process.returncode:
+        raise _failed(f"{argv[0]} failed with status {process.returncode}", BASE, tail, remedy)
+
+
+def _failed(what: str, where: str, tail: Iterable[str], remedy: str) -> ImageError:
+    shown = "".join(f"\n  | {line}" for line in tail)
+    return ImageError(f"{what}{shown}\n" if shown else what, where=where, remedy=remedy)
+
+
+@contextlib.contextmanager
+def _alone(say: Say) -> Iterator[None]:
+    """Hold the lock that lets one process at a time make images; it goes when the process does."""
+    with (_lock_folder() / "images.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("another process is making images: waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _lock_folder() -> Path:
+    """A folder of the user's own: fs.protected_regular forbids to open another user's file in /tmp itself."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser(), "wirelab")
+    for folder in (cache, Path(tempfile.gettempdir(), f"wirelab-{os.getuid()}")):
+        with contextlib.suppress(OSError):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if os.access(folder, os.W_OK):
+                return folder
+    raise ImageError("no folder can be written for the lock", where=str(cache), remedy="set XDG_CACHE_HOME to one")

@@ -1,0 +1,97 @@
+"""One tree of errors: each says what failed, where, and what to type next.
+
+LabError
+├── WordsError          the words were wrong                     exit 2
+│   ├── SpecError           a link's SPEC cannot be read
+│   ├── TopologyError       no such shape, size, node or link
+│   ├── NameTakenError      a lab of this name is there, and it is another one
+│   └── UnknownLabError     no lab of this name is there
+├── MachineError        the machine lacks something              exit 3
+│   ├── EngineError         the engine does not answer, or refused
+│   ├── ImageError          an image could not be made
+│   ├── PoolError           the addresses are taken
+│   ├── KernelError         the kernel lacks a feature that a link needs
+│   └── TransitError        nodes are wired, but packets do not pass
+└── CheckError          a check ran, and it did not hold          exit 1
+
+This module must import nothing of the project's.
+"""
+
+from __future__ import annotations
+
+
+class LabError(Exception):
+    """A failure that a person can act on.
+
+    Args:
+        what: what failed, in one line.
+        where: the node, link, lab or word that it concerns, if there is one.
+        remedy: the next thing to type or to do.
+    """
+
+    exit_code = 1
+
+    def __init__(self, what: str, *, where: str | None = None, remedy: str | None = None) -> None:
+        super().__init__(what, where, remedy)
+        self.what = what
+        self.where = where
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where else ""
+        advice = f" ({self.remedy})" if self.remedy else ""
+        return f"{place}{self.what}{advice}"
+
+
+class CheckError(LabError):
+    """A check ran, and what it found does not hold."""
+
+    exit_code = 1
+
+
+class WordsError(LabError):
+    """The words on the command line, or the arguments of a call, were wrong."""
+
+    exit_code = 2
+
+
+class SpecError(WordsError):
+    """A link's SPEC cannot be read."""
+
+
+class TopologyError(WordsError):
+    """There is no such shape, size, node or link."""
+
+
+class NameTakenError(WordsError):
+    """A lab of this name is there already, and it is another one."""
+
+
+class UnknownLabError(WordsError):
+    """No lab of this name is there."""
+
+
+class MachineError(LabError):
+    """The machine lacks something that the lab needs."""
+
+    exit_code = 3
+
+
+class EngineError(MachineError):
+    """The engine does not answer, or refused what it was asked."""
+
+
+class ImageError(MachineError):
+    """An image could not be made."""
+
+
+class PoolError(MachineError):
+    """The addresses that the lab would use are taken."""
+
+
+class KernelError(MachineError):
+    """The kernel lacks a feature that a link needs."""
+
+
+class TransitError(MachineError):
+    """The nodes are wired, but packets do not pass between them."""

@@ -1,0 +1,138 @@
+"""The agent: given namespaces and a wiring document, it wires and shapes a whole lab in one call, and reads it back.
+
+    python3 -m fabric.agent DOCUMENT
+
+DOCUMENT is a path, or `-` for standard input; `lab.model.wiring` says what is in it. The agent runs in the
+fabric's namespace with every privilege there, for as long as the one call takes. It prints one JSON document:
+`{"ok": true, …}`, or `{"ok": false, "error": {"what": …, "where": …}}` with exit code 1.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from . import nodes, ports, probe
+from .namespaces import inside, make_sysctls_writable, of_nodes, throw_away
+from .nodes import Interface
+from .tools import AgentError, works
+
+
+def main(arguments: list[str]) -> int:
+    """Do what the document says."""
+    path = arguments[0]
+    document = json.loads(sys.stdin.read() if path == "-" else Path(path).read_text())
+    try:
+        make_sysctls_writable()
+        answer = {"ok": True} | OPS[document["op"]](document)
+    except AgentError as error:
+        answer = {"ok": False, "error": {"what": error.what, "where": error.where}}
+    except OSError as error:
+        answer = {"ok": False, "error": {"what": str(error), "where": "fabric"}}
+    print(json.dumps(answer))
+    return 0 if answer["ok"] else 1
+
+
+def wire(document: dict[str, Any]) -> dict[str, Any]:
+    """Set every node up, prove that packets pass, shape every link, and read all of it back.
+
+    Returns:
+        `unanswered` (probes; where there are any, nothing was shaped), `chosen` (shaper by link), and what
+        `read` returns.
+    """
+    found = _on_nodes(document, _configurer(document))
+    located = ports.locate(found)
+    ports.prepare(document["links"], located)
+    unanswered = probe.run(document["probes"], _namespaces(document))
+    if unanswered:
+        return {"unanswered": unanswered} | facts()
+    netem = has_netem()
+    chosen = {link["name"]: choose(link, document["shaper"], netem=netem) for link in document["links"]}
+    ports.make_media([link for link in document["links"] if link["shared"]])
+    for link in document["links"]:
+        ports.shape(link, chosen[link["name"]], located)
+    return {"unanswered": [], "chosen": chosen} | read(document)
+
+
+def _configurer(document: dict[str, Any]) -> Callable[[dict[str, Any]], dict[str, Interface]]:
+    links = {link["name"]: link for link in document["links"]}
+    return lambda node: nodes.configure(node, links)
+
+
+def choose(link: dict[str, Any], shaper: str, *, netem: bool) -> str:
+    """How a link is to be shaped here.
+
+    Raises:
+        AgentError: the kernel has nothing that makes it.
+    """
+    if netem and shaper != "wire":
+        return "netem"
+    if shaper == "netem":
+        raise AgentError("this kernel has no netem (sch_netem)", link["name"])
+    if link["impaired"]:
+        raise AgentError("delay, jitter and loss need netem, which this kernel lacks (sch_netem)", link["name"])
+    return "tbf"
+
+
+def has_netem() -> bool:
+    """Whether the kernel has netem, found by trying it where it disturbs nobody."""
+    with throw_away():
+        return works("tc", "qdisc", "add", "dev", "lo", "root", "netem", "limit", "10", "delay", "1ms")
+
+
+def read(document: dict[str, Any]) -> dict[str, Any]:
+    """What is there: `nodes` and `links` by name, as `nodes.read` and `ports.read` tell, and facts of the machine."""
+    alive = {name for name, namespace in _namespaces(document).items() if Path(namespace).exists()}
+    state = {"nodes": [node for node in document["nodes"] if node["name"] in alive]}
+    found = _on_nodes(document | state, lambda node: nodes.find(node, nodes.interfaces()))
+    located = ports.locate(found)
+    return {
+        "nodes": _on_nodes(document | state, nodes.read),
+        "links": {link["name"]: ports.read(link, located) for link in document["links"]},
+    } | facts()
+
+
+def unwire(document: dict[str, Any]) -> dict[str, Any]:
+    """Remove what the agent made in the fabric; nodes and cables are the engine's."""
+    return {"removed": ports.remove_media(document["device_prefix"])}
+
+
+def facts() -> dict[str, Any]:
+    """What explains a failure: the kernel, and whether bridged frames pass its firewall."""
+    nf = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
+    return {
+        "kernel": platform.release(),
+        "bridge_firewall": nf.exists() and nf.read_text().strip() == "1",
+    }
+
+
+def _namespaces(document: dict[str, Any]) -> dict[str, str]:
+    if all("namespace" in node for node in document["nodes"]):
+        return {node["name"]: node["namespace"] for node in document["nodes"]}
+    return of_nodes(document["lab"])
+
+
+def _on_nodes(document: dict[str, Any], work: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
+    """Do some work in the namespace of every node; results by node."""
+    namespaces = _namespaces(document)
+    results = {}
+    for node in document["nodes"]:
+        if node["name"] not in namespaces:
+            raise AgentError("it does not run", node["name"])
+        with inside(namespaces[node["name"]]):
+            try:
+                results[node["name"]] = work(node)
+            except AgentError as error:
+                raise AgentError(error.what, error.where or node["name"]) from None
+    return results
+
+
+OPS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {"wire": wire, "read": read, "unwire": unwire}
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,257 @@
+"""`Lab`: a laboratory to hold in your hand. Up, down, status, heal, and programs on its nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Network
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from lab.engine.base import Engine, LabRecord, Process, Say, unheard
+from lab.engine.select import select
+from lab.errors import NameTakenError, PoolError, TransitError, UnknownLabError, WordsError
+from lab.model import wiring
+from lab.model.drift import Difference, differences
+from lab.model.plan import LabPlan, LabSpec, check_name, decide
+
+TRIES = 8  # of blocks of addresses that others took while we looked
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Declared against live.
+
+    Attributes:
+        record: what the engine has of the lab.
+        live: what the agent read; empty where no node runs.
+        differences: every setting that is not as declared.
+    """
+
+    plan: LabPlan
+    engine: str
+    record: LabRecord
+    live: dict[str, Any]
+    differences: tuple[Difference, ...]
+
+
+class Lab:
+    """A lab that is there. As a context manager, it takes itself down at the end."""
+
+    def __init__(self, engine: Engine, plan: LabPlan) -> None:
+        self.engine = engine
+        self.plan = plan
+
+    @property
+    def name(self) -> str:
+        """The lab's name."""
+        return self.plan.name
+
+    @classmethod
+    def up(cls, spec: LabSpec, engine: str = "auto", say: Say = unheard) -> Self:
+        """Bring a lab up; one that is there already is healed.
+
+        Args:
+            spec: the words that describe it.
+            engine: `auto`, `docker` or `netns`.
+            say: takes a line for each step.
+
+        Raises:
+            WordsError: the words do not describe a lab, or one of that name is another one.
+            MachineError: the machine lacks something. Nothing of the lab is left then.
+        """
+        decide(spec)  # wrong words need no engine to be found wrong
+        chosen = select(engine)
+        record = chosen.labs().get(spec.name)
+        if record is None:
+            return cls._create(spec, chosen, say)
+        found = cls._same(record, spec)
+        lab = cls(chosen, decide(found))
+        if missing := lab._missing(record):
+            say(f"{missing[0]} is missing: making the lab anew")
+            chosen.remove(spec.name)
+            return cls._create(spec, chosen, say)
+        say(f"{spec.name} is there already")
+        lab.heal(say)
+        return lab
+
+    @classmethod
+    def find(cls, name: str, engine: str = "auto") -> Self:
+        """The lab of a name.
+
+        Raises:
+            UnknownLabError: there is none, or none that can be read.
+        """
+        check_name(name)
+        chosen = select(engine)
+        labs = chosen.labs()
+        record = labs.get(name)
+        if record is None:
+            there = f"there are {', '.join(labs)}" if labs else f"./inv up --name {name}"
+            raise UnknownLabError(f"no lab is called {name!r}", remedy=there)
+        if record.spec is None:
+            raise UnknownLabError("another version of wirelab made it", where=name, remedy=f"./inv down --name {name}")
+        return cls(chosen, decide(record.spec))
+
+    @staticmethod
+    def _same(record: LabRecord, spec: LabSpec) -> LabSpec:
+        """The words of the lab that is there, if they are the ones that were asked for."""
+        there = record.spec
+        if there is None or replace(there, pool=spec.pool or there.pool) != replace(spec, pool=spec.pool or there.pool):
+            raise NameTakenError(
+                "a lab of this name is there, and it is another one" + (f" ({summary(there)})" if there else ""),
+                where=spec.name,
+                remedy=f"./inv down --name {spec.name}, or give another --name",
+            )
+        return there
+
+    @classmethod
+    def _create(cls, spec: LabSpec, engine: Engine, say: Say) -> Self:
+        """Make nodes and links, then wire them. Another block of addresses is tried where somebody took ours."""
+        refused: list[IPv4Network] = []
+        for attempt in range(TRIES):
+            taken = engine.taken()
+            plan = decide(spec, [*taken, *refused])
+            _check_pool(plan, taken)
+            plan = decide(replace(spec, pool=str(plan.addresses.block)))
+            lab = cls(engine, plan)
+            try:
+                engine.create(plan, say)
+            except PoolError:
+                if spec.name in engine.labs():
+                    raise NameTakenError(
+                        "somebody else is making a lab of this name",
+                        where=spec.name,
+                        remedy="give another --name",
+                    ) from None
+                if spec.pool or attempt == TRIES - 1:
+                    raise
+                refused.append(plan.addresses.block)
+                continue
+            try:
+                lab._wire(say)
+            except BaseException:
+                say("removing what was made")
+                lab.down()
+                raise
+            return lab
+        raise AssertionError  # the last attempt returns or raises
+
+    def _wire(self, say: Say) -> dict[str, Any]:
+        say("wiring and shaping")
+        answer = self._agent("wire")
+        if answer["unanswered"]:
+            raise self._no_transit(answer)
+        return answer
+
+    def _no_transit(self, answer: dict[str, Any]) -> TransitError:
+        ways = ", ".join(probe["why"] for probe in answer["unanswered"][:4])
+        facts = self.engine.facts()
+        if answer["bridge_firewall"]:
+            cause = "bridged frames pass the host's firewall here (br_netfilter), and it seems to drop them"
+            remedy = "sudo iptables -I DOCKER-USER -s 198.18.0.0/15 -d 198.18.0.0/15 -j ACCEPT, then again"
+        else:
+            cause = f"{facts.name} {facts.version} may isolate its networks in a way that we do not know"
+            remedy = "./inv doctor tells more"
+        return TransitError(f"no packet passes on {ways}: {cause}", where=self.name, remedy=remedy)
+
+    def _agent(self, op: str, **more: Any) -> dict[str, Any]:
+        document = wiring.document(self.plan, op) | more
+        return self.engine.agent(self.name, document)
+
+    def _missing(self, record: LabRecord) -> list[str]:
+        nodes = [node.name for node in self.plan.nodes if node.name not in record.nodes]
+        return nodes + [link.name for link in self.plan.links if link.name not in record.links]
+
+    def down(self) -> int:
+        """Remove everything of the lab.
+
+        Returns:
+            How many objects of the engine that were.
+        """
+        return remove(self.engine, self.name)
+
+    def status(self) -> Status:
+        """Hold what is declared against what is there."""
+        record = self.engine.labs().get(self.name) or LabRecord(self.name, self.plan.spec)
+        running = {name for name, state in record.nodes.items() if state == "running"}
+        document = wiring.document(self.plan, "read")
+        document["nodes"] = [node for node in document["nodes"] if node["name"] in running]
+        live = self.engine.agent(self.name, document) if running else {"nodes": {}, "links": {}}
+        return Status(self.plan, self.engine.name, record, live, differences(self.plan, record.nodes, live))
+
+    def heal(self, say: Say = unheard) -> tuple[Difference, ...]:
+        """Mend every difference.
+
+        Returns:
+            What was mended.
+
+        Raises:
+            EngineError: a node does not run, or its network is gone; the lab has to be made anew.
+        """
+        found = self.status().differences
+        if found:
+            say(f"mending {len(found)} differences")
+            self._wire(say)
+        return found
+
+    def start(self, node: str, argv: Sequence[str]) -> Process:
+        """Start a program on a node.
+
+        Raises:
+            TopologyError: no such node.
+            EngineError: the node does not run.
+        """
+        return self.engine.start(self.name, self.plan.node(node).name, argv)
+
+    def put(self, node: str, source: Path, target: str = "/root/") -> None:
+        """Copy a file onto a node; a `target` that ends in `/` is a folder.
+
+        Raises:
+            WordsError: there is no such file here.
+        """
+        if not source.is_file():
+            raise WordsError("there is no such file", where=str(source), remedy="./inv put NODE FILE")
+        self.engine.put(self.name, self.plan.node(node).name, source, target)
+
+    def shell(self, node: str, argv: Sequence[str]) -> list[str]:
+        """The local command that runs `argv` on a node with the caller's terminal."""
+        return self.engine.shell(self.name, self.plan.node(node).name, argv)
+
+    def logs(self, node: str, *, follow: bool = False) -> Iterator[str]:
+        """What programs on a node said, line by line."""
+        return self.engine.logs(self.name, self.plan.node(node).name, follow=follow)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.down()
+
+
+def remove(engine: Engine, name: str) -> int:
+    """Remove everything of a lab, whatever state it is in: first what the agent made, then the engine's objects."""
+    record = engine.labs().get(name)
+    if record is None:
+        return 0
+    engine.agent(name, wiring.removal(name))
+    return engine.remove(name)
+
+
+def summary(spec: LabSpec) -> str:
+    """A lab in a few words: `star of 4, coax`."""
+    words = [f"{spec.topology} of {spec.nodes}", spec.media, *(f"{name}={text}" for name, text in spec.links)]
+    return ", ".join(words)
+
+
+def _check_pool(plan: LabPlan, taken: list[IPv4Network]) -> None:
+    for network in taken:
+        if network.overlaps(plan.addresses.block):
+            raise PoolError(
+                f"{plan.addresses.block} overlaps {network}, which the engine uses already",
+                where="--pool",
+                remedy="leave --pool out, and a free block is found",
+            )

@@ -1,0 +1,1 @@
+"""The model: everything that is decided before anything is done. Pure; it must not touch the machine."""

@@ -1,0 +1,135 @@
+"""From a medium to the tc commands that make a link behave like it. Returns commands; other code runs them.
+
+A link is shaped at the fabric's end, where a frame leaves toward a node: each end of a link has a *port*,
+and the port's root qdisc is the direction toward that end. A shared link has one qdisc for all, on a
+*medium* device (IFB) into which every port's ingress is redirected.
+
+Devices have names only once they are there, so commands hold tokens: `h1@h1-hub` is the port of h1 on that
+link, `medium@bus` the medium device. `fill` puts the names in.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+
+from lab.model.media import Settings
+from lab.model.topology import Link
+
+Command = tuple[str, ...]
+
+SHAPERS = ("auto", "netem", "wire")
+BURST_SECONDS = 1e-3  # a bucket of a millisecond lets a fast link keep its rate on a timer of 50 µs
+IN_FLIGHT_MARGIN = 1.5  # netem's limit counts what is in flight too; frames smaller than the largest need room
+
+
+def tbf(settings: Settings, device: str) -> Command:
+    """A token bucket for a pure rate (tc-tbf(8)).
+
+    The bucket holds one frame, or a millisecond of a fast link; what waits is bounded in bytes.
+    """
+    burst = max(settings.frame, round(settings.rate / 8 * BURST_SECONDS))
+    return (
+        *("qdisc", "replace", "dev", device, "root", "handle", "1:", "tbf"),
+        *("rate", f"{settings.rate}bit", "burst", f"{burst}b", "limit", f"{settings.queue}b"),
+    )
+
+
+def netem(settings: Settings, device: str, seed: int | None = None) -> Command:
+    """One netem for the whole direction (tc-netem(8)): rate, delay, jitter, loss, limit.
+
+    Options that are zero are left out: some versions of tc refuse them. With a rate, netem keeps frames in order
+    under jitter by itself, for it counts each frame's time from the last one's.
+
+    Args:
+        settings: the direction's figures.
+        device: the port, or a token for it.
+        seed: for netem's generator; needs Linux 6.6 and iproute2 6.6.
+    """
+    options: list[str] = ["limit", str(netem_limit(settings))]
+    if settings.delay:
+        options += ["delay", _microseconds(settings.delay)]
+        if settings.jitter:
+            options += [_microseconds(settings.jitter), "distribution", "normal"]
+    for name in ("loss", "duplicate", "corrupt", "reorder"):
+        if value := getattr(settings, name):
+            options += [name, f"{value * 100:.6g}%"]
+    options += ["rate", f"{settings.rate}bit"]
+    if seed is not None:
+        options += ["seed", str(seed)]
+    return ("qdisc", "replace", "dev", device, "root", "handle", "1:", "netem", *options)
+
+
+def netem_limit(settings: Settings) -> int:
+    """Packets that netem may hold: the queue, and what is in flight."""
+    in_flight = IN_FLIGHT_MARGIN * settings.rate * (settings.delay + 3 * settings.jitter) / 8 / settings.frame
+    return math.ceil(in_flight) + math.ceil(settings.queue / settings.frame)
+
+
+def link_commands(link: Link, shaper: str, seed: int | None = None) -> tuple[Command, ...]:
+    """The tc commands for both directions of a link, or for the one medium of a shared link.
+
+    Args:
+        link: the link.
+        shaper: `netem` or `tbf`; `tbf` makes the rate only.
+        seed: as for `netem`.
+    """
+
+    def qdisc(settings: Settings, device: str) -> Command:
+        return netem(settings, device, seed) if shaper == "netem" else tbf(settings, device)
+
+    if not link.shared:
+        first, second = (port_token(end, link.name) for end in link.ends)
+        return qdisc(link.spec.forward.settings, second), qdisc(link.spec.back.settings, first)
+    medium = medium_token(link.name)
+    return (
+        qdisc(link.spec.forward.settings, medium),
+        *(command for end in link.ends for command in redirect(port_token(end, link.name), medium)),
+    )
+
+
+def redirect(port: str, medium: str) -> tuple[Command, ...]:
+    """Send everything that enters a port through the medium device, and on from there (tc-mirred(8))."""
+    return (
+        ("qdisc", "replace", "dev", port, "ingress"),
+        (
+            *(
+                "filter",
+                "replace",
+                "dev",
+                port,
+                "ingress",
+                "protocol",
+                "all",
+                "prio",
+                "1",
+                "handle",
+                "800::1",
+            ),
+            *("u32", "match", "u32", "0", "0", "action", "mirred", "egress", "redirect", "dev", medium),
+        ),
+    )
+
+
+def port_token(node: str, link: str) -> str:
+    """What stands for a node's port until it has a device name."""
+    return f"{node}@{link}"
+
+
+def medium_token(link: str) -> str:
+    """What stands for a shared link's medium device."""
+    return f"medium@{link}"
+
+
+def fill(command: Iterable[str], devices: Mapping[str, str]) -> Command:
+    """Put device names where the tokens are."""
+    words = tuple(command)
+    return (
+        *words[:1],
+        *(devices.get(word, word) if before == "dev" else word for before, word in pairwise(words)),
+    )
+
+
+def _microseconds(seconds: float) -> str:
+    return f"{round(seconds * 1e6)}us"

@@ -1,0 +1,90 @@
+"""The wiring document: what the agent is told, as plain JSON. The agent knows nothing else of the project.
+
+{"op": "wire",                     what to do: wire, read or unwire
+ "lab": "lab", "device_prefix": "wl1a2b3c4d",
+ "shaper": "auto",                 auto: netem where the kernel has it; netem: that or fail; wire: never netem
+ "nodes": [{"name": "h1", "namespace": "/proc/123/ns/net",        put in by the engine
+            "sysctls": {"net.ipv4.ip_forward": "0", …},
+            "interfaces": [{"link": "h1-hub", "address": "198.18.0.2/29", "mac": "02:42:…", "mtu": 1500}],
+            "routes": [{"to": "198.18.0.0/27", "link": "h1-hub", "via": "198.18.0.3", "source": null,
+                        "initcwnd": null, "mtu": null, "congctl": "cubic"}]}],
+ "links": [{"name": "h1-hub", "subnet": "198.18.0.0/29", "mtu": 1500, "shared": false, "bus": false,
+            "device": "wl1a2b3c4d-0",  the medium device, used where the link is shared
+            "ends": [{"node": "h1", "address": "198.18.0.2", "mac": "02:42:…"}, …],
+            "tc": {"netem": [[…], …], "tbf": [[…], …]},      argv of tc, with tokens for devices
+            "impaired": false,         whether tbf alone would leave something out
+            "directions": [{…}, …]}],  the figures, in bit/s, seconds, shares and bytes
+ "probes": [{"from": "h1", "to": "198.18.0.3", "why": "h1-hub"}, …]}
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from itertools import pairwise
+from typing import Any
+
+from lab.model.plan import LabPlan, LinkPlan, NodePlan, declared, device_prefix
+
+
+def document(plan: LabPlan, op: str) -> dict[str, Any]:
+    """Everything that the agent needs for a plan, but for the namespaces, which the engine knows.
+
+    Args:
+        plan: the plan.
+        op: `wire`, `read` or `unwire`.
+    """
+    return {
+        "op": op,
+        "lab": plan.name,
+        "device_prefix": device_prefix(plan.name),
+        "shaper": plan.spec.shaper,
+        "seed": plan.spec.seed,
+        "nodes": [_node(node) for node in plan.nodes],
+        "links": [_link(link, plan) for link in plan.links],
+        "probes": probes(plan),
+    }
+
+
+def _node(node: NodePlan) -> dict[str, Any]:
+    return {
+        "name": node.name,
+        "sysctls": node.sysctls,
+        "interfaces": [asdict(interface) for interface in node.interfaces],
+        "routes": [asdict(route) for route in node.routes],
+    }
+
+
+def _link(link: LinkPlan, plan: LabPlan) -> dict[str, Any]:
+    return {
+        "name": link.name,
+        "subnet": link.subnet,
+        "mtu": link.mtu,
+        "shared": link.link.shared,
+        "bus": link.link.is_bus,
+        "device": link.device,
+        "ends": [
+            {"node": port.node, "address": str(port.address), "mac": port.mac}
+            for port in plan.addresses.ports[link.name]
+        ],
+        "tc": {"netem": link.commands("netem"), "tbf": link.commands("tbf")},
+        "impaired": link.impaired,
+        "directions": declared(link.link),
+    }
+
+
+def probes(plan: LabPlan) -> list[dict[str, str]]:
+    """The pings that prove that packets pass: every pair of neighbours along each link, and one long way."""
+    found = [
+        {"from": first.node, "to": str(second.address), "why": link}
+        for link, ports in plan.addresses.ports.items()
+        for first, second in pairwise(ports)
+    ]
+    first = plan.nodes[0].name
+    far = max((node.name for node in plan.nodes[1:]), key=lambda name: len(plan.routing.path(first, name)))
+    by = next(address for address, name in plan.node(first).hosts if name == far)
+    return [*found, {"from": first, "to": by, "why": f"{first} to {far}"}]
+
+
+def removal(name: str) -> dict[str, Any]:
+    """The document that removes what the agent made for a lab, whether its plan is known or not."""
+    return {"op": "unwire", "lab": name, "device_prefix": device_prefix(name), "nodes": [], "links": []}

@@ -1,0 +1,1 @@
+"""Looks at running labs: conversations, status, measurements, packets; and shows what was seen."""

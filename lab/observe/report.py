@@ -1,0 +1,231 @@
+"""Shows what is there: tables for people, documents for programs. Prints nothing; returns what is to be printed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from lab.errors import LabError
+from lab.lab import Status
+from lab.model import readback
+from lab.model.media import Settings
+from lab.model.plan import LabPlan, LinkPlan, declared
+from lab.model.readback import Figures
+from lab.model.units import say_rate, say_share, say_size, say_time
+from lab.observe.conversation import Conversation, Outcome
+
+
+def error(failure: LabError) -> str:
+    """What failed, where, and what to type next, in two lines at most."""
+    place = f"{failure.where}: " if failure.where else ""
+    advice = f"\n  next: {failure.remedy}" if failure.remedy else ""
+    return f"error: {place}{failure.what}{advice}"
+
+
+def settings(way: Settings | Figures) -> str:
+    """A direction's figures in a few words: `10 Mbit/s, 270 ms, 1 % loss`."""
+    words = [say_rate(way.rate) if way.rate else "no limit"]
+    if way.delay:
+        words.append(say_time(way.delay) + (f" ± {say_time(way.jitter)}" if way.jitter else ""))
+    words += [
+        f"{say_share(getattr(way, name))} {word}"
+        for name, word in (
+            ("loss", "lost"),
+            ("duplicate", "doubled"),
+            ("corrupt", "corrupt"),
+            ("reorder", "reordered"),
+        )
+        if getattr(way, name)
+    ]
+    return ", ".join(words)
+
+
+def _both(first: str, second: str) -> str:
+    return first if first == second else f"{first} → / ← {second}"
+
+
+def _declared(link: LinkPlan) -> str:
+    return _both(settings(link.link.spec.forward.settings), settings(link.link.spec.back.settings))
+
+
+def status_document(status: Status) -> dict[str, Any]:
+    """The status as one JSON document."""
+    return {
+        "lab": status.plan.name,
+        "engine": status.engine,
+        "topology": status.plan.topology.kind,
+        "nodes": [
+            {
+                "name": node.name,
+                "address": node.address,
+                "addresses": {face.link: face.address for face in node.interfaces},
+                "state": status.record.nodes.get(node.name, "missing"),
+            }
+            for node in status.plan.nodes
+        ],
+        "links": [
+            {
+                "name": link.name,
+                "ends": list(link.link.ends),
+                "medium": link.link.spec.medium,
+                "declared": declared(link.link),
+                "live": [asdict(figures) for figures in live_figures(status, link)],
+                "state": link_state(status, link),
+            }
+            for link in status.plan.links
+        ],
+        "differences": [asdict(difference) for difference in status.differences],
+    }
+
+
+def live_figures(status: Status, link: LinkPlan) -> list[Figures]:
+    """How each direction of a link is shaped now; none where nothing of it is there."""
+    here = status.live["links"].get(link.name, {"directions": []})
+    return [readback.figures(qdisc) for qdisc in here["directions"]]
+
+
+def link_state(status: Status, link: LinkPlan) -> str:
+    """`up`, `differs` or `missing`."""
+    if link.name not in status.record.links:
+        return "missing"
+    where = (f"{link.name} (", f"{link.name}:")
+    differs = any(d.where == link.name or f"{d.where}:".startswith(where) for d in status.differences)
+    return "differs" if differs else "up"
+
+
+def status_table(status: Status) -> RenderableType:
+    """The status for people."""
+    plan = status.plan
+    nodes = _table(f"lab {plan.name}: {plan.topology.kind} on {status.engine}", "node", "address", "state")
+    for node in plan.nodes:
+        state = status.record.nodes.get(node.name, "missing")
+        nodes.add_row(node.name, "\n".join(face.address for face in node.interfaces), _state(state))
+    links = _table(None, "link", "medium", "declared", "live", "by", "state")
+    for link in plan.links:
+        live = live_figures(status, link)
+        shown = _both(settings(live[0]), settings(live[-1])) if live else "-"
+        by = "/".join(dict.fromkeys(figures.shaper for figures in live)) or "-"
+        links.add_row(link.name, link.link.spec.medium, _declared(link), shown, by, _state(link_state(status, link)))
+    notes = [Text(f"  {difference}", style="red") for difference in status.differences]
+    if notes:
+        notes.append(Text(f"  next: ./inv heal --name {plan.name}"))
+    return Group(nodes, links, *notes)
+
+
+def labs_table(rows: list[tuple[str, str, int, int]]) -> RenderableType:
+    """All labs: name, summary, nodes that run, nodes in all."""
+    table = _table(None, "lab", "what it is", "nodes running")
+    for name, summary, running, count in rows:
+        table.add_row(name, escape(summary), f"{running} of {count}")
+    return table
+
+
+def welcome(plan: LabPlan) -> RenderableType:
+    """What a lab is that just came up, and what to type next."""
+    ends = [node.name for node in plan.nodes if node.role != "hub"]
+    count = (
+        f"{len(plan.nodes)} nodes on {len(plan.links)} links"
+        if len(plan.links) > 1
+        else f"{len(plan.nodes)} nodes on one link"
+    )
+    name = "" if plan.name == "lab" else f" --name {plan.name}"
+    server, client = ends[0], ends[2 if plan.topology.kind == "ring" and len(ends) > 2 else 1]  # noqa: PLR2004
+    return Group(
+        Text.assemble((plan.name, "bold"), f" is up: a {plan.topology.kind} of {count}, {lab_media(plan)}"),
+        Text(f'  next: ./inv run tcp --server {server} --client {client} --message "hello there!"{name}'),
+        Text(f"        ./inv status{name}    ./inv shell {server}{name}    ./inv down{name}"),
+    )
+
+
+def lab_media(plan: LabPlan) -> str:
+    """The media of a lab, each once, with its figures where there is only one."""
+    media = dict.fromkeys(link.link.spec.medium for link in plan.links)
+    if len(media) > 1:
+        return ", ".join(media)
+    declared_once = dict.fromkeys(_declared(link) for link in plan.links)
+    return f"{next(iter(media))} ({next(iter(declared_once))})" if len(declared_once) == 1 else next(iter(media))
+
+
+def speaker(console: Console, nodes: tuple[str, ...]) -> Callable[[str, str, str], None]:
+    """Something that prints each line with the node that it comes from, one colour for each."""
+    width = max(len(node) for node in nodes)
+    colours = dict(zip(nodes, ("cyan", "yellow"), strict=False))
+
+    def speak(node: str, stream: str, line: str) -> None:
+        style = "red" if stream == "stderr" else ""
+        console.print(Text.assemble((f"{node:>{width}} │ ", colours.get(node, "")), (line, style)), soft_wrap=True)
+
+    return speak
+
+
+def outcome(talk: Conversation, result: Outcome) -> str:
+    """How a conversation failed, and what to do."""
+    if result.client:
+        return f"error: {talk.client}: the client ended with exit code {result.client}"
+    if result.server is None:
+        return (
+            f"error: {talk.server}: the server still waited after {talk.patience:g} s, and was ended\n"
+            "  next: was the message lost? ./inv status shows what the links do to it"
+        )
+    return f"error: {talk.server}: the server ended with exit code {result.server}"
+
+
+def _state(word: str) -> Text:
+    return Text(word, style="green" if word in ("running", "up") else "bold red")
+
+
+def plan_tables(plan: LabPlan) -> RenderableType:
+    """The plan for people, tc commands included."""
+    nodes = _table(
+        f"lab {plan.name}: {plan.topology.kind}, addresses from {plan.addresses.block}",
+        "node",
+        "on",
+        "address",
+        "route",
+        "by way of",
+    )
+    for node in plan.nodes:
+        nodes.add_row(
+            node.name,
+            "\n".join(face.link for face in node.interfaces),
+            "\n".join(face.address for face in node.interfaces),
+            "\n".join(route.to for route in node.routes),
+            "\n".join(f"{route.via or 'the link'} on {route.link}" for route in node.routes),
+        )
+    links = _table(None, "link", "medium", "behaves like", "queue", "mtu", "shared")
+    for link in plan.links:
+        spec = link.link.spec
+        queue = _both(say_size(spec.forward.settings.queue), say_size(spec.back.settings.queue))
+        links.add_row(link.name, spec.medium, _declared(link), queue, str(link.mtu), "by all" if spec.shared else "no")
+    return Group(nodes, links, *_commands(plan))
+
+
+def _commands(plan: LabPlan) -> list[Text]:
+    """The tc commands: the token bucket's where it is enough, else netem's."""
+    lines = [
+        Text(
+            "tc commands (h1@h1-hub: the port of h1 on that link; where there is netem, it is used for all)",
+            style="bold",
+        )
+    ]
+    for link in plan.links:
+        shaper = "netem" if link.impaired else "tbf"
+        lines += [
+            Text(overflow="ignore", no_wrap=True, text=f"  tc {' '.join(command)}") for command in link.commands(shaper)
+        ]
+    return lines
+
+
+def _table(title: str | None, *columns: str) -> Table:
+    table = Table(
+        title=title, title_justify="left", header_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0)
+    )
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table

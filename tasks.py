@@ -1,0 +1,237 @@
+"""The tasks: parse the words, call the project, print what comes back. Nothing is decided here."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.tasks import task as invoke_task
+from rich.console import Console
+
+from lab.engine.select import select
+from lab.errors import CheckError, LabError, WordsError
+from lab.lab import Lab, remove
+from lab.model import plan as model
+from lab.model.plan import LabSpec
+from lab.observe import conversation, report
+
+ROOT = Path(__file__).resolve().parent
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+HELP = {
+    "name": "the lab's name",
+    "topology": "star, ring or bus",
+    "nodes": "how many hosts, or members of a ring: 2 to 250",
+    "media": "SPEC of all links: a medium, then settings over it: satellite,rate=2mbit,loss=1%",
+    "link": "NAME=SPEC of one link; may be given again",
+    "routing": "clockwise or shortest; they differ on a ring",
+    "engine": "auto or docker",
+    "pool": "addresses to take instead of a free block of 198.18.0.0/15",
+    "shaper": "auto, netem or wire",
+    "seed": "seed for what is lost, doubled and delayed",
+    "json": "one JSON document on stdout",
+}
+
+
+def task(*words: Any, **options: Any) -> Callable[[Callable[..., None]], Any]:
+    """An invoke task that turns the project's errors into one clear message and its exit code."""
+
+    def wrap(function: Callable[..., None]) -> Any:
+        @functools.wraps(function)
+        def guarded(*args: Any, **kwargs: Any) -> None:
+            try:
+                function(*args, **kwargs)
+            except LabError as failure:
+                raise Exit(report.error(failure), code=failure.exit_code) from None
+            except KeyboardInterrupt:
+                raise Exit("interrupted", code=128 + signal.SIGINT) from None
+
+        names = function.__code__.co_varnames
+        return invoke_task(*words, help={k: v for k, v in HELP.items() if k in names}, **options)(guarded)
+
+    return wrap
+
+
+@contextmanager
+def progress() -> Iterator[Callable[..., None]]:
+    """Tell on stderr what is being done: a spinner where somebody looks on, lines elsewhere."""
+    if not err.is_terminal:
+        yield lambda line, passing=False: None if passing else err.print(line, markup=False)
+        return
+    with err.status("") as status:
+
+        def say(line: str, *, passing: bool = False) -> None:
+            if not passing:
+                err.print(f"  {line}", markup=False, style="dim")
+            status.update(line)
+
+        yield say
+
+
+def print_json(document: Any) -> None:
+    """One document on stdout, and nothing else there."""
+    print(json.dumps(document, indent=2))
+
+
+def words(nodes: str, links: list[str], **given: Any) -> LabSpec:
+    """The description of a lab, from the words on the command line."""
+    if not nodes.isdecimal():
+        raise WordsError(f"{nodes!r} is not a number of nodes", where="--nodes", remedy="2 to 250")
+    pairs = [word.partition("=") for word in links]
+    if wrong := [name for name, equals, _ in pairs if not equals]:
+        raise WordsError(
+            f"{wrong[0]!r} gives no SPEC", where="--link", remedy="--link NAME=SPEC, as h2=satellite,loss=1%"
+        )
+    return LabSpec(nodes=int(nodes), links=tuple((name, spec) for name, _, spec in pairs), **given)
+
+
+@task(iterable=["link"])
+def up(
+    _: Context,
+    topology: str = "star",
+    nodes: str = "4",
+    media: str = "coax",
+    link: list[str] | None = None,
+    name: str = "lab",
+    routing: str = "clockwise",
+    engine: str = "auto",
+    pool: str = "",
+    shaper: str = "auto",
+    seed: int = 1,
+    json: bool = False,
+) -> None:
+    """Bring a lab up; one that is there already is healed."""
+    given = {
+        "topology": topology,
+        "media": media,
+        "name": name,
+        "routing": routing,
+        "pool": pool,
+        "shaper": shaper,
+    }
+    spec = words(nodes, link or [], seed=seed, **given)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with progress() as say:
+        lab = Lab.up(spec, engine, say)
+    if json:
+        print_json(report.status_document(lab.status()))
+    else:
+        out.print(report.welcome(lab.plan))
+
+
+@task()
+def down(_: Context, name: str = "lab", all: bool = False, engine: str = "auto") -> None:
+    """Remove a lab, or all of them."""
+    chosen = select(engine)
+    names = sorted(chosen.labs()) if all else [model.check_name(name)]
+    for each in names:
+        count = remove(chosen, each)
+        err.print(f"{each}: {count} objects removed" if count else f"{each}: nothing is there")
+    if not names:
+        err.print("no lab is there")
+
+
+@task()
+def status(_: Context, name: str = "lab", json: bool = False, engine: str = "auto") -> None:
+    """Hold what is declared against what is there; exit code 1 where it differs."""
+    found = Lab.find(name, engine).status()
+    if json:
+        print_json(report.status_document(found))
+    else:
+        out.print(report.status_table(found))
+    if found.differences:
+        raise Exit(code=CheckError.exit_code)
+
+
+@task(iterable=["link"])
+def plan(
+    _: Context,
+    topology: str = "star",
+    nodes: str = "4",
+    media: str = "coax",
+    link: list[str] | None = None,
+    name: str = "lab",
+    routing: str = "clockwise",
+    pool: str = "",
+    shaper: str = "auto",
+    seed: int = 1,
+    json: bool = False,
+) -> None:
+    """Show everything that `up` would decide, tc commands included; needs no engine."""
+    given = {
+        "topology": topology,
+        "media": media,
+        "name": name,
+        "routing": routing,
+        "pool": pool,
+        "shaper": shaper,
+    }
+    decided = model.decide(words(nodes, link or [], seed=seed, **given))
+    if json:
+        print_json(model.as_document(decided))
+    else:
+        out.print(report.plan_tables(decided))
+
+
+@task(positional=["protocol"])
+def run(
+    _: Context,
+    protocol: str,
+    server: str = "",
+    client: str = "",
+    message: str = "",
+    name: str = "lab",
+    port: str = "",
+    buffer: str = "",
+    backlog: str = "",
+    patience: str = "30",
+    engine: str = "auto",
+) -> None:
+    """Run the lecture's server and client on two nodes: `run tcp --server h1 --client h2 --message "hello there!"`."""
+    lab = Lab.find(name, engine)
+    given = {"server": server, "client": client, "port": port, "buffer": buffer, "backlog": backlog}
+    talk = conversation.arrange(lab, protocol, message or input("Give message : "), patience=patience, **given)
+    outcome = conversation.hold(lab, talk, report.speaker(out, (talk.server, talk.client)))
+    if not outcome.good:
+        raise Exit(report.outcome(talk, outcome), code=CheckError.exit_code)
+
+
+@task(name="exec", positional=["node", "command"])
+def exec_(_: Context, node: str, command: str, name: str = "lab", engine: str = "auto") -> None:
+    """Run a command on a node: `exec h1 "ping -c 3 h2"`. Its exit code is passed on."""
+    process = Lab.find(name, engine).start(node, ["sh", "-c", command])
+    for stream, line in process.lines():
+        print(line, file=sys.stdout if stream == "stdout" else sys.stderr, flush=True)
+    if code := process.wait():
+        raise Exit(code=code)
+
+
+@task(positional=["node"])
+def shell(_: Context, node: str, name: str = "lab", engine: str = "auto") -> None:
+    """Open a shell on a node."""
+    argv = Lab.find(name, engine).shell(node, ["bash"])
+    os.execvp(argv[0], argv)
+
+
+@task(positional=["node", "file"])
+def put(_: Context, node: str, file: str, to: str = "/root/", name: str = "lab", engine: str = "auto") -> None:
+    """Copy a file onto a node."""
+    Lab.find(name, engine).put(node, Path(file), to)
+    err.print(f"{file} is on {node} in {to}", markup=False)
+
+
+@task(positional=["node"])
+def logs(_: Context, node: str, follow: bool = False, name: str = "lab", engine: str = "auto") -> None:
+    """Show what programs on a node said, with the time of each line."""
+    for line in Lab.find(name, engine).logs(node, follow=follow):
+        print(line, flush=True)
