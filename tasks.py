@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import json
 import os
+import shlex
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +20,7 @@ from invoke.exceptions import Exit
 from invoke.tasks import task as invoke_task
 from rich.console import Console
 
+from lab.engine import compose as compose_files
 from lab.engine.select import select
 from lab.errors import CheckError, LabError, WordsError
 from lab.lab import Lab, remove
@@ -35,11 +39,27 @@ HELP = {
     "media": "SPEC of all links: a medium, then settings over it: satellite,rate=2mbit,loss=1%",
     "link": "NAME=SPEC of one link; may be given again",
     "routing": "clockwise or shortest; they differ on a ring",
-    "engine": "auto or docker",
+    "engine": "auto, docker or netns",
     "pool": "addresses to take instead of a free block of 198.18.0.0/15",
     "shaper": "auto, netem or wire",
     "seed": "seed for what is lost, doubled and delayed",
     "json": "one JSON document on stdout",
+    "all": "every lab that is there",
+    "server": "the server's node",
+    "client": "the client's node",
+    "protocol": "tcp or udp",
+    "message": "what to send; asked for where it is not given",
+    "port": "the port of both, 1024 to 65535",
+    "buffer": "bytes that the server takes at a time",
+    "backlog": "connections that may wait for the server",
+    "patience": "seconds that the server may go on when the client has ended",
+    "node": "a node's name",
+    "command": "what to run there, by sh",
+    "file": "a file here",
+    "to": "where to put it there; a folder ends in /",
+    "follow": "go on as more comes",
+    "check": "write nothing; exit code 1 if a file is not current",
+    "only": "arguments of pytest, instead of all tests",
 }
 
 
@@ -56,7 +76,7 @@ def task(*words: Any, **options: Any) -> Callable[[Callable[..., None]], Any]:
             except KeyboardInterrupt:
                 raise Exit("interrupted", code=128 + signal.SIGINT) from None
 
-        names = function.__code__.co_varnames
+        names = inspect.signature(function).parameters
         return invoke_task(*words, help={k: v for k, v in HELP.items() if k in names}, **options)(guarded)
 
     return wrap
@@ -181,6 +201,7 @@ def plan(
         print_json(model.as_document(decided))
     else:
         out.print(report.plan_tables(decided))
+        print(report.plan_commands(decided))
 
 
 @task(positional=["protocol"])
@@ -235,3 +256,41 @@ def logs(_: Context, node: str, follow: bool = False, name: str = "lab", engine:
     """Show what programs on a node said, with the time of each line."""
     for line in Lab.find(name, engine).logs(node, follow=follow):
         print(line, flush=True)
+
+
+@task()
+def build(_: Context, engine: str = "auto") -> None:
+    """Make the image that nodes are made of, if it is not there."""
+    with progress() as say:
+        print(select(engine).prepare(say))
+
+
+@task()
+def compose(_: Context, check: bool = False) -> None:
+    """Write compose/star.yml, ring.yml and bus.yml, or check that they are current."""
+    stale = compose_files.write(ROOT / "compose", dry=check)
+    err.print("\n".join(f"compose/{name} {'is stale' if check else 'written'}" for name in stale) or "all are current")
+    if check and stale:
+        raise Exit("next: ./inv compose", code=CheckError.exit_code)
+
+
+@task()
+def lint(_: Context) -> None:
+    """Check style and types."""
+    for command in (["ruff", "check"], ["ruff", "format", "--check"], ["mypy"]):
+        _must([sys.executable, "-m", *command, *(["."] if command[0] == "ruff" else [])])
+
+
+@task()
+def test(_: Context, only: str = "") -> None:
+    """Run the checks and the tests: style and units first, then everything that crosses a network."""
+    if not only:
+        lint(_)
+        _must([sys.executable, "-m", "pytest", "tests/unit"])
+    _must([sys.executable, "-m", "pytest", *shlex.split(only or "tests --ignore=tests/unit")])
+
+
+def _must(command: list[str]) -> None:
+    code = subprocess.run(command, cwd=ROOT, check=False).returncode
+    if code:
+        raise Exit(f"failed: {shlex.join(command)}", code=CheckError.exit_code)

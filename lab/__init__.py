@@ -1,0 +1,1 @@
+"""wirelab: a laboratory of computers on real cables, made of containers."""

@@ -78,6 +78,16 @@ class Engine(Protocol):
     def taken(self) -> list[IPv4Network]:
         """The networks whose addresses are in use here."""
 
+    def prepare(self, say: Say) -> str:
+        """Make what nodes are made of, if it is not there.
+
+        Returns:
+            What it is: an image's tag.
+
+        Raises:
+            ImageError: it could not be made.
+        """
+
     def create(self, plan: LabPlan, say: Say) -> None:
         """Make a plan's nodes and links, not yet wired.
 

@@ -1,10 +1,11 @@
 """The agent: given namespaces and a wiring document, it wires and shapes a whole lab in one call, and reads it back.
 
-    python3 -m fabric.agent DOCUMENT
+    python3 -m fabric.agent [--brief] DOCUMENT
 
 DOCUMENT is a path, or `-` for standard input; `lab.model.wiring` says what is in it. The agent runs in the
 fabric's namespace with every privilege there, for as long as the one call takes. It prints one JSON document:
-`{"ok": true, …}`, or `{"ok": false, "error": {"what": …, "where": …}}` with exit code 1.
+`{"ok": true, …}`, or `{"ok": false, "error": {"what": …, "where": …}}`; with `--brief`, one line for people.
+Exit code 1 means that it did not work, or that packets do not pass.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from .tools import AgentError, works
 
 def main(arguments: list[str]) -> int:
     """Do what the document says."""
-    path = arguments[0]
+    *options, path = arguments
     document = json.loads(sys.stdin.read() if path == "-" else Path(path).read_text())
     try:
         make_sysctls_writable()
@@ -33,8 +34,17 @@ def main(arguments: list[str]) -> int:
         answer = {"ok": False, "error": {"what": error.what, "where": error.where}}
     except OSError as error:
         answer = {"ok": False, "error": {"what": str(error), "where": "fabric"}}
-    print(json.dumps(answer))
-    return 0 if answer["ok"] else 1
+    print(brief(answer) if "--brief" in options else json.dumps(answer))
+    return 0 if answer["ok"] and not answer.get("unanswered") else 1
+
+
+def brief(answer: dict[str, Any]) -> str:
+    """What was done, in a line for people."""
+    if not answer["ok"]:
+        return f"error: {answer['error']['where']}: {answer['error']['what']}"
+    if answer.get("unanswered"):
+        return f"error: no packet passes on {', '.join(probe['why'] for probe in answer['unanswered'])}"
+    return f"wired {len(answer.get('nodes', ()))} nodes, shaped {len(answer.get('links', ()))} links"
 
 
 def wire(document: dict[str, Any]) -> dict[str, Any]:

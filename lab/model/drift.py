@@ -75,7 +75,7 @@ def _tables(plan: LabPlan, node: NodePlan, live: dict[str, Any]) -> Iterator[Dif
         declared = _declared_route(route, device.get(route.link, "?"))
         if declared != there:
             yield Difference(node.name, f"route to {route.to}", declared, there)
-    for extra in rows.keys() - {route.to for route in node.routes}:
+    for extra in sorted(rows.keys() - {route.to for route in node.routes}):
         yield Difference(node.name, f"route to {extra}", "none", _route_text(rows[extra]))
     known = live["neighbours"]
     for face in node.interfaces:

@@ -30,6 +30,7 @@ SYSCTLS: dict[str, str] = {
     "net.ipv6.conf.default.disable_ipv6": "1",
     "net.ipv4.ip_unprivileged_port_start": "1024",  # as the lecture has it; Docker opens all
     "net.ipv4.ping_group_range": "0 2147483647",
+    "net.ipv4.icmp_ratelimit": "0",  # traceroute asks many times at once, and each node shall answer
     "net.ipv4.tcp_no_metrics_save": "1",  # a connection shall not inherit from the one before
 }
 
@@ -210,7 +211,7 @@ def decide(spec: LabSpec, taken: list[IPv4Network] | None = None) -> LabPlan:
     for what, value, known in (("routing", spec.routing, POLICIES), ("shaper", spec.shaper, shaping.SHAPERS)):
         if value not in known:
             raise WordsError(f"no {what} is called {value!r}", remedy=f"there are {', '.join(known)}")
-    graph = topology.build(spec.topology, spec.nodes, spec.media, dict(spec.links))
+    graph = topology.build(spec.topology, spec.nodes, spec.media, _once(spec.links))
     prefix = addressing.block_prefix(graph)
     block = (
         addressing.read_pool(spec.pool, prefix) if spec.pool else addressing.free_block(spec.name, prefix, taken or [])
@@ -229,6 +230,16 @@ def decide(spec: LabSpec, taken: list[IPv4Network] | None = None) -> LabPlan:
             for number, link in enumerate(graph.links)
         ),
     )
+
+
+def _once(links: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    """The SPECs of single links by the words that were given; a word that comes twice is refused."""
+    found: dict[str, str] = {}
+    for word, text in links:
+        if word in found:
+            raise TopologyError(f"{word} is given twice", remedy="give one --link for it")
+        found[word] = text
+    return found
 
 
 def check_name(name: str) -> str:
@@ -323,6 +334,8 @@ class _Tables:
             if hop is None:
                 break
             at = hop.to
+        else:
+            steps.append((at, link))  # the rest of the way is known from an earlier node
         for (here, _), (there, _) in zip(reversed(steps[:-1]), reversed(steps[1:]), strict=True):
             rate, mtu = self._ways[here, link]
             self._ways[here, link] = (

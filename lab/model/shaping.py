@@ -22,6 +22,7 @@ Command = tuple[str, ...]
 SHAPERS = ("auto", "netem", "wire")
 BURST_SECONDS = 1e-3  # a bucket of a millisecond lets a fast link keep its rate on a timer of 50 µs
 IN_FLIGHT_MARGIN = 1.5  # netem's limit counts what is in flight too; frames smaller than the largest need room
+LARGEST_LIMIT = 2**32 - 1  # packets: the kernel counts them in 32 bits (linux/pkt_sched.h, tc_netem_qopt)
 
 
 def tbf(settings: Settings, device: str) -> Command:
@@ -49,9 +50,9 @@ def netem(settings: Settings, device: str, seed: int | None = None) -> Command:
     """
     options: list[str] = ["limit", str(netem_limit(settings))]
     if settings.delay:
-        options += ["delay", _microseconds(settings.delay)]
+        options += ["delay", _time(settings.delay)]
         if settings.jitter:
-            options += [_microseconds(settings.jitter), "distribution", "normal"]
+            options += [_time(settings.jitter), "distribution", "normal"]
     for name in ("loss", "duplicate", "corrupt", "reorder"):
         if value := getattr(settings, name):
             options += [name, f"{value * 100:.6g}%"]
@@ -64,7 +65,7 @@ def netem(settings: Settings, device: str, seed: int | None = None) -> Command:
 def netem_limit(settings: Settings) -> int:
     """Packets that netem may hold: the queue, and what is in flight."""
     in_flight = IN_FLIGHT_MARGIN * settings.rate * (settings.delay + 3 * settings.jitter) / 8 / settings.frame
-    return math.ceil(in_flight) + math.ceil(settings.queue / settings.frame)
+    return min(math.ceil(in_flight) + math.ceil(settings.queue / settings.frame), LARGEST_LIMIT)
 
 
 def link_commands(link: Link, shaper: str, seed: int | None = None) -> tuple[Command, ...]:
@@ -131,5 +132,7 @@ def fill(command: Iterable[str], devices: Mapping[str, str]) -> Command:
     )
 
 
-def _microseconds(seconds: float) -> str:
-    return f"{round(seconds * 1e6)}us"
+def _time(seconds: float) -> str:
+    """A time as tc reads it: in microseconds, or nanoseconds where those would not be whole."""
+    nanoseconds = round(seconds * 1e9)
+    return f"{nanoseconds}ns" if nanoseconds % 1000 else f"{nanoseconds // 1000}us"

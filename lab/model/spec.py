@@ -24,6 +24,7 @@ _T = TypeVar("_T")
 LOWEST_RATE, HIGHEST_RATE = 80, 100_000_000_000  # bit/s: ten bytes a second; what a veth can carry at all
 LONGEST_DELAY = 60.0  # seconds
 SMALLEST_MTU, LARGEST_MTU = 68, 65_535  # bytes: RFC 791; what a veth takes
+LARGEST_QUEUE = 2**32 - 1  # bytes: the kernel counts a queue in 32 bits (linux/pkt_sched.h, tc_tbf_qopt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,8 @@ def parse(text: str, *, default: str = "coax", shared: bool = False) -> LinkSpec
         ways = [_direction(parts[0], half) for half in base]
     shared = shared or any(source.shared for source, _ in ways)
     if shared and len(ways) > 1:
-        raise SpecError(f"{text or default!r} has two directions, but the medium is shared", remedy="give one SPEC")
+        both = text if len(parts) > 1 else default
+        raise SpecError(f"{both!r} has two directions, but the medium is shared", remedy="give one SPEC")
     directions = [Direction(source.name, settings) for source, settings in ways]
     mtus = {way.settings.mtu for way in directions}
     if len(mtus) > 1:
@@ -96,7 +98,7 @@ def _direction(text: str, base: tuple[Medium, Settings] | None) -> tuple[Medium,
         source, settings = base or (medium("coax"), medium("coax").settings)
     given: dict[str, str] = {}
     for word in filter(None, words):
-        key, equals, value = word.partition("=")
+        key, equals, value = (part.strip() for part in word.partition("="))
         if not equals:
             raise SpecError(f"{word!r} is not a setting", remedy="a medium comes first, then KEY=VALUE")
         if key in given:
@@ -125,29 +127,31 @@ def apply(settings: Settings, given: dict[str, str], seconds_per_km: float | Non
     if "length" in given:
         if seconds_per_km is None:
             raise SpecError("length means nothing on this medium", remedy="give delay=TIME instead")
-        result = replace(result, delay=result.delay + _read("length", given["length"], units.length) * seconds_per_km)
+        way = _read("length", given["length"], units.length) * seconds_per_km
+        result = replace(result, delay=round(result.delay + way, 9))
+    _check_figures(result)  # before they are reckoned with
     if "queue" in given:
         result = replace(result, queue=_queue(given["queue"], result.rate))
     elif values.keys() & {"rate", "mtu"}:
         result = replace(result, queue=_scaled_queue(settings, result))
-    return _checked(result)
+    return _check_queue(result)
 
 
 def _queue(text: str, rate: int) -> int:
     """A queue in bytes, from a size or from the time that it takes to drain."""
     if units.is_time(text):
-        return round(_read("queue", text, units.time) * rate / 8)
+        return round(min(_read("queue", text, units.time) * rate / 8, LARGEST_QUEUE + 1))
     return _read("queue", text, units.size)
 
 
 def _scaled_queue(old: Settings, new: Settings) -> int:
     """The queue that lasts as long as before, and holds ten frames at least."""
-    return max(round(old.queue * new.rate / old.rate), 10 * new.frame)
+    return min(max(round(old.queue * new.rate / old.rate), 10 * new.frame), LARGEST_QUEUE)
 
 
-def _checked(settings: Settings) -> Settings:
+def _check_figures(settings: Settings) -> None:
     if not LOWEST_RATE <= settings.rate <= HIGHEST_RATE:
-        raise SpecError(f"rate: {settings.rate} bit/s is out of range", remedy="80bit to 100gbit")
+        raise SpecError(f"rate: {units.say_rate(settings.rate)} is out of range", remedy="80bit to 100gbit")
     if settings.delay > LONGEST_DELAY:
         raise SpecError(f"delay: {settings.delay:g} s is out of range", remedy="up to 60s")
     if settings.jitter > settings.delay:
@@ -159,6 +163,11 @@ def _checked(settings: Settings) -> Settings:
         raise SpecError("reorder: nothing can be overtaken on a link without delay", remedy="give a delay too")
     if not SMALLEST_MTU <= settings.mtu <= LARGEST_MTU:
         raise SpecError(f"mtu: {settings.mtu} is out of range", remedy=f"{SMALLEST_MTU} to {LARGEST_MTU} bytes")
+
+
+def _check_queue(settings: Settings) -> Settings:
+    if settings.queue > LARGEST_QUEUE:
+        raise SpecError("queue: that is out of range", remedy=f"up to {LARGEST_QUEUE}b")
     if settings.queue < settings.frame:
         raise SpecError(
             f"queue: {settings.queue} bytes do not hold one frame of {settings.frame}",

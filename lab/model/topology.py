@@ -109,6 +109,7 @@ def build(kind: str, count: int, media: str = "coax", links: Mapping[str, str] |
     if not FEWEST <= count <= MOST:
         raise TopologyError(f"a {kind} of {count} cannot be made", remedy=f"--nodes takes {FEWEST} to {MOST}")
     nodes, ends = SHAPES[kind](count)
+    _spec("--media", media, "coax", shared=False)  # what is wrong with it is no single link's fault
     given: dict[str, str] = {}
     for word, text in (links or {}).items():
         name = find_link(word, ends)

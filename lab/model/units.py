@@ -45,32 +45,32 @@ def rate(text: str) -> int:
     Raises:
         SpecError: there is no unit, no number, or it is not above zero.
     """
-    value = round(_quantity(text, RATE_UNITS, "bit, kbit, mbit or gbit"))
+    value = round(_quantity(text, RATE_UNITS, "one of bit, kbit, mbit or gbit"))
     if value <= 0:
-        raise SpecError(f"{text!r} is not a rate: it must be above zero")
+        raise SpecError(f"{text!r} is not a rate: it must be above zero", remedy="write a rate such as 10mbit")
     return value
 
 
 def time(text: str) -> float:
-    """Read a time, such as `270ms`, in seconds."""
-    return _quantity(text, TIME_UNITS, "s, ms or us")
+    """Read a time, such as `270ms`, in seconds; netem's clock, and so the last digit, is a nanosecond."""
+    return round(_quantity(text, TIME_UNITS, "one of s, ms or us"), 9)
 
 
 def size(text: str) -> int:
     """Read a size, such as `64kb`, in bytes; `k` is 1024, as in tc."""
-    return round(_quantity(text, SIZE_UNITS, "b, kb or mb"))
+    return round(_quantity(text, SIZE_UNITS, "one of b, kb or mb"))
 
 
 def length(text: str) -> float:
     """Read a length, such as `80km`, in kilometres."""
-    return _quantity(text, LENGTH_UNITS, "m or km")
+    return _quantity(text, LENGTH_UNITS, "one of m or km")
 
 
 def share(text: str) -> float:
     """Read a percentage, such as `1%`, as a share from 0 to 1."""
-    value = _quantity(text, {"%": 0.01}, "%")
+    value = _quantity(text, {"%": 0.01}, "%, such as 1%")
     if value > 1:
-        raise SpecError(f"{text!r} is more than all: write 0% to 100%")
+        raise SpecError(f"{text!r} is more than all", remedy="write 0% to 100%")
     return value
 
 
@@ -84,15 +84,15 @@ def _quantity(text: str, units: dict[str, float], examples: str) -> float:
     match = _QUANTITY.fullmatch(text.strip().lower())
     if not match:
         sign = "it is below zero" if text.strip().startswith("-") else "it is not a number with a unit"
-        raise SpecError(f"{text!r} cannot be read: {sign}", remedy=f"write a number and one of {examples}")
+        raise SpecError(f"{text!r} cannot be read: {sign}", remedy=f"write a number and {examples}")
     number, unit = match.groups()
     if not unit:
-        raise SpecError(f"{text!r} has no unit", remedy=f"write a number and one of {examples}")
+        raise SpecError(f"{text!r} has no unit", remedy=f"write a number and {examples}")
     if unit not in units:
-        raise SpecError(f"{text!r} has an unknown unit {unit!r}", remedy=f"write a number and one of {examples}")
+        raise SpecError(f"{text!r} has an unknown unit {unit!r}", remedy=f"write a number and {examples}")
     value = float(number) * units[unit]
     if not math.isfinite(value):
-        raise SpecError(f"{text!r} is too large")
+        raise SpecError(f"{text!r} is too large", remedy=f"write a number and {examples}")
     return value
 
 
@@ -110,7 +110,7 @@ def say_time(seconds: float) -> str:
     if seconds == 0:
         return "0"
     if seconds < 1e-3:  # noqa: PLR2004 - a millisecond
-        return f"{seconds * 1e6:.3g} µs"
+        return f"{seconds * 1e6:.4g} µs"
     if seconds < 1:
         return f"{seconds * 1e3:.4g} ms"
     return f"{seconds:.4g} s"

@@ -203,23 +203,16 @@ def plan_tables(plan: LabPlan) -> RenderableType:
         spec = link.link.spec
         queue = _both(say_size(spec.forward.settings.queue), say_size(spec.back.settings.queue))
         links.add_row(link.name, spec.medium, _declared(link), queue, str(link.mtu), "by all" if spec.shared else "no")
-    return Group(nodes, links, *_commands(plan))
+    return Group(nodes, links)
 
 
-def _commands(plan: LabPlan) -> list[Text]:
+def plan_commands(plan: LabPlan) -> str:
     """The tc commands: the token bucket's where it is enough, else netem's."""
-    lines = [
-        Text(
-            "tc commands (h1@h1-hub: the port of h1 on that link; where there is netem, it is used for all)",
-            style="bold",
-        )
-    ]
+    lines = ["tc commands (h1@h1-hub is the port of h1 on that link; where there is netem, it is used for all)"]
     for link in plan.links:
         shaper = "netem" if link.impaired else "tbf"
-        lines += [
-            Text(overflow="ignore", no_wrap=True, text=f"  tc {' '.join(command)}") for command in link.commands(shaper)
-        ]
-    return lines
+        lines += (f"  tc {' '.join(command)}" for command in link.commands(shaper))
+    return "\n".join(lines)
 
 
 def _table(title: str | None, *columns: str) -> Table:

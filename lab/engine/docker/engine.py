@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -34,7 +35,13 @@ class DockerEngine:
 
     @cached_property
     def _api(self) -> Any:
-        return connect()
+        client = connect()
+        weakref.finalize(self, client.close)
+        return client
+
+    @cached_property
+    def _images(self) -> DockerImageStore:
+        return DockerImageStore(connection())
 
     def facts(self) -> EngineFacts:
         """Version of the engine and of its API."""
@@ -72,20 +79,13 @@ class DockerEngine:
         subnets = [row["Subnet"] for rows in configs for row in rows if row.get("Subnet")]
         return [IPv4Network(subnet) for subnet in subnets if ":" not in subnet]
 
-    def ensure_image(self, say: Say) -> str:
-        """Make sure of the image that nodes are made of.
-
-        Returns:
-            Its tag.
-
-        Raises:
-            ImageError: it could not be made.
-        """
-        return images.ensure_node_image(DockerImageStore(connection()), images.build_root(), say)
+    def prepare(self, say: Say) -> str:
+        """Make sure of the image that nodes are made of."""
+        return images.ensure_node_image(self._images, images.build_root(), say)
 
     def create(self, plan: LabPlan, say: Say) -> None:
         """Make networks and containers, as many at once as the engine can use."""
-        image = self.ensure_image(say)
+        image = self.prepare(say)
         run = uuid.uuid4().hex
         try:
             Creation(self._api, plan, image, run, IN_FLIGHT).perform(say)
@@ -158,13 +158,13 @@ class DockerEngine:
         settings = self._api.create_host_config(
             cap_drop=["ALL"],
             cap_add=list(container.AGENT_CAPABILITIES),
-            security_opt=["apparmor=unconfined", "label=disable"],
+            security_opt=list(container.AGENT_SECURITY),
             network_mode="host",
             pid_mode="host",
         )
         with refusals("agent"):
             helper = self._api.create_container(
-                self.ensure_image(unheard),
+                self.prepare(unheard),
                 ["python3", "-m", "fabric.agent", f"{HELPER_FOLDER}/wiring.json"],
                 entrypoint=[],
                 working_dir=HELPER_FOLDER,
@@ -217,8 +217,13 @@ class DockerEngine:
     def logs(self, name: str, node: str, *, follow: bool) -> Iterator[str]:
         """What the supervisor wrote down."""
         with refusals(f"{name}-{node}"):
-            for part in self._api.logs(f"{name}-{node}", stream=True, follow=follow):
+            parts = self._api.logs(f"{name}-{node}", stream=True, follow=follow)
+        try:
+            for part in parts:
                 yield part.decode(errors="replace").rstrip("\n")
+        finally:
+            parts.close()
+            parts._response.close()  # noqa: SLF001 - else the SDK leaves the connection to the garbage collector
 
 
 def _read_words(text: str | None) -> LabSpec | None:

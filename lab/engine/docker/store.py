@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import weakref
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import docker
@@ -17,9 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
+_A_DAY = 24 * 60 * 60
+
 
 class _ImpatientClient(docker.APIClient):
-    """A client that keeps its time limit between two reads; the SDK's own drops it for pulls (`timeout=None`)."""
+    """A client that keeps its time limit between two reads; the SDK itself drops it for pulls."""
 
     def request(self, *args: Any, **kwargs: Any) -> requests.Response:
         """Send a request, as `requests.Session.request` does."""
@@ -30,13 +33,14 @@ class DockerImageStore:
     """The images of a Docker engine.
 
     Args:
-        connection: what `docker.APIClient` is to be called with, as `lab.engine.docker.client.connection` gives it.
+        connection: arguments of `docker.APIClient`, as `lab.engine.docker.client.connection` gives them.
     """
 
     def __init__(self, connection: Mapping[str, Any]) -> None:
         self._connection = dict(connection)
-        # A build step may be silent for long, and Ctrl-C ends it: no time limit.
-        self._api = docker.APIClient(**self._connection | {"timeout": None})
+        # A build step may be silent for long, and Ctrl-C ends it: as good as no time limit.
+        self._api = docker.APIClient(timeout=_A_DAY, **self._connection)
+        weakref.finalize(self, self._api.close)
 
     def has(self, tag: str) -> bool:
         """Whether there is an image of this tag."""
@@ -47,14 +51,14 @@ class DockerImageStore:
                 return False
         return True
 
-    def pull(self, reference: str, idle_timeout: float) -> None:
+    def pull(self, reference: str, idle_timeout: int) -> None:
         """Fetch an image from its registry; give up after `idle_timeout` seconds without progress."""
         name, _, version = reference.rpartition(":")
-        # The engine tells of every step: a slow registry never meets a limit between two reads, a silent one does.
+        # The engine tells of each step: only a silent registry meets a limit that is between two reads.
         # Closing the connection ends the pull: the engine stops one that nobody listens to.
         with (
             _as_image_error(reference),
-            contextlib.closing(_ImpatientClient(**self._connection | {"timeout": idle_timeout})) as client,
+            contextlib.closing(_ImpatientClient(timeout=idle_timeout, **self._connection)) as client,
         ):
             _follow(client.pull(name, tag=version, stream=True, decode=True), reference)
 

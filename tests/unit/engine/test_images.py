@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import pytest
 
-from lab.engine import images
+from lab.engine import bootstrap, images
 from lab.errors import ImageError
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class MemoryStore:
         dockerfile: str,
         tag: str,
         buildargs: Mapping[str, str],
-        on_line: images.Say,
+        on_line: bootstrap.Say,
     ) -> None:
         """Read the context, print thirty steps, and keep the tag unless the store is broken."""
         self.calls.append(f"build {tag}")
@@ -156,12 +156,10 @@ def test_the_context_is_exact_and_the_same_bytes_twice(root: Path) -> None:
     assert first.tar().read() == second.tar().read()
 
 
-@pytest.mark.parametrize(
-    "name", ["images/node/Dockerfile", "images/node/new", "lab/apps/client.py", "lab/apps/new.py"]
-)
+@pytest.mark.parametrize("name", ["images/node/Dockerfile", "images/node/new", "lab/apps/client.py", "lab/apps/new.py"])
 def test_the_tag_changes_with_what_is_in_the_image(root: Path, name: str) -> None:
     """A changed or added file in the image's folder or among the programs rebuilds the image."""
-    store = MemoryStore(images.BASE)
+    store = MemoryStore(bootstrap.BASE)
     before = ensure(store, root)
     (root / name).write_text("changed")
     after = ensure(store, root)
@@ -172,11 +170,11 @@ def test_the_tag_changes_with_what_is_in_the_image(root: Path, name: str) -> Non
 
 def test_the_tag_changes_with_a_mode_that_matters(root: Path) -> None:
     """What may be run is content; who may write it on this machine is not."""
-    plain = ensure(MemoryStore(images.BASE), root)
+    plain = ensure(MemoryStore(bootstrap.BASE), root)
     (root / "lab/apps/client.py").chmod(0o600)
-    assert ensure(MemoryStore(images.BASE), root) == plain
+    assert ensure(MemoryStore(bootstrap.BASE), root) == plain
     (root / "lab/apps/client.py").chmod(0o755)
-    assert ensure(MemoryStore(images.BASE), root) != plain
+    assert ensure(MemoryStore(bootstrap.BASE), root) != plain
 
 
 @pytest.mark.parametrize(
@@ -191,7 +189,7 @@ def test_the_tag_changes_with_a_mode_that_matters(root: Path) -> None:
 )
 def test_nothing_else_changes_the_tag(root: Path, name: str) -> None:
     """What the image does not hold does not rebuild it, and what is there is not built again."""
-    store = MemoryStore(images.BASE)
+    store = MemoryStore(bootstrap.BASE)
     before = ensure(store, root)
     (root / name).write_text("changed")
     assert ensure(store, root) == before
@@ -202,14 +200,14 @@ def test_a_renamed_file_is_another_content(root: Path) -> None:
     """Names and bytes cannot be shifted into each other: the boundaries are part of what is hashed."""
     one = images.Context((images.File("a", 0o644, b"bc"),))
     assert one.digest() != images.Context((images.File("ab", 0o644, b"c"),)).digest()
-    before = ensure(MemoryStore(images.BASE), root)
+    before = ensure(MemoryStore(bootstrap.BASE), root)
     (root / "lab/apps/client.py").rename(root / "lab/apps/client2.py")
-    assert ensure(MemoryStore(images.BASE), root) != before
+    assert ensure(MemoryStore(bootstrap.BASE), root) != before
 
 
 def test_an_image_that_is_there_costs_two_calls(root: Path) -> None:
     """The usual case asks once and makes sure of `latest`; it touches neither registry nor lock nor base."""
-    store = MemoryStore(images.BASE)
+    store = MemoryStore(bootstrap.BASE)
     tag = ensure(store, root)
     store.calls.clear()
     ensure(store, root)
@@ -218,7 +216,7 @@ def test_an_image_that_is_there_costs_two_calls(root: Path) -> None:
 
 def test_an_older_content_becomes_latest_again(root: Path) -> None:
     """After a change is taken back, `latest` is what the checkout says, although nothing had to be built."""
-    store = MemoryStore(images.BASE)
+    store = MemoryStore(bootstrap.BASE)
     first = ensure(store, root)
     (root / "lab/apps/client.py").write_text("changed")
     ensure(store, root)
@@ -229,9 +227,9 @@ def test_an_older_content_becomes_latest_again(root: Path) -> None:
 
 def test_a_wheel_builds_the_same_image(root: Path) -> None:
     """An installed wheel, which carries the images in the package, makes the tag that a checkout makes."""
-    before = ensure(MemoryStore(images.BASE), root)
+    before = ensure(MemoryStore(bootstrap.BASE), root)
     (root / "images").rename(root / "lab/_images")
-    assert ensure(MemoryStore(images.BASE), root) == before
+    assert ensure(MemoryStore(bootstrap.BASE), root) == before
 
 
 def test_the_project_has_a_node_image() -> None:
@@ -243,7 +241,7 @@ def test_the_project_has_a_node_image() -> None:
 
 def test_other_images_are_built_from_the_node(root: Path) -> None:
     """Another image gets the node's tag as its base, nothing of lab/apps, and is rebuilt with the node's."""
-    store = MemoryStore(images.BASE)
+    store = MemoryStore(bootstrap.BASE)
     before = images.ensure_image(store, "web", root, lambda _: None)
     dockerfile, tag, base, names = store.built[1]
     assert (dockerfile, tag, names) == ("images/web/Dockerfile", before, ["images/web/Dockerfile"])
@@ -262,7 +260,7 @@ def test_an_unknown_image_is_refused_by_name(root: Path, name: str) -> None:
 
 def test_a_base_that_is_there_is_used(root: Path) -> None:
     """A base of our own comes first, then a pulled one; with either, no registry is asked."""
-    for tag in (images.BASE, images.PULLED_BASE):
+    for tag in (bootstrap.BASE, bootstrap.PULLED_BASE):
         store = MemoryStore(tag)
         ensure(store, root)
         assert store.built[0][2] == tag
@@ -275,13 +273,13 @@ def test_a_base_is_pulled_where_a_registry_answers(root: Path, bin_folder: Path)
     store = MemoryStore(registry=True)
     tag = ensure(store, root)
     assert store.calls[2:] == [
-        f"has {images.BASE}",
-        f"has {images.PULLED_BASE}",
-        f"pull {images.PULLED_BASE} 20",
+        f"has {bootstrap.BASE}",
+        f"has {bootstrap.PULLED_BASE}",
+        f"pull {bootstrap.PULLED_BASE} 20",
         f"build {tag}",
         "tag wirelab-node:latest",
     ]
-    assert store.built[0][2] == images.PULLED_BASE
+    assert store.built[0][2] == bootstrap.PULLED_BASE
 
 
 def test_a_base_is_bootstrapped_without_a_registry(root: Path, bin_folder: Path, tmp_path: Path) -> None:
@@ -292,7 +290,7 @@ def test_a_base_is_bootstrapped_without_a_registry(root: Path, bin_folder: Path,
     images.ensure_node_image(store, root, said.append)
     steps = [call.split()[0] for call in store.calls]
     assert steps == ["has", "has", "has", "has", "pull", "load", "build", "tag"]
-    assert store.built[0][2] == images.BASE
+    assert store.built[0][2] == bootstrap.BASE
     assert any("no such host" in line for line in said)
     assert not list((tmp_path / "tmp").iterdir())
 
@@ -309,7 +307,7 @@ def test_the_hosts_own_mirrors_are_used(bin_folder: Path) -> None:
         "Else|main|bookworm|http://else.invalid/",
         "nonsense",
     )
-    assert images._host_mirrors() == [
+    assert bootstrap._host_mirrors() == [
         "deb http://mirror.invalid/debian/ bookworm main",
         "deb https://mirror.invalid/security/ bookworm-security main",
     ]
@@ -318,7 +316,7 @@ def test_the_hosts_own_mirrors_are_used(bin_folder: Path) -> None:
 def test_without_usable_mirrors_mmdebstrap_takes_its_own(bin_folder: Path) -> None:
     """On another suite nothing is handed on: security updates alone would not make a system."""
     apt_get(bin_folder, "Debian|main|bookworm-security|http://mirror.invalid/security/")
-    assert images._host_mirrors() == []
+    assert bootstrap._host_mirrors() == []
 
 
 def test_mmdebstrap_is_installed_for_root_on_debian(
@@ -373,7 +371,7 @@ def test_a_failed_bootstrap_shows_its_last_words(root: Path, bin_folder: Path, t
 
 def test_a_failed_build_shows_its_last_words(root: Path) -> None:
     """The error carries the reason, the end of the output and the next command; neither tag is given."""
-    store = MemoryStore(images.BASE)
+    store = MemoryStore(bootstrap.BASE)
     store.broken = "returned a non-zero code: 100"
     with pytest.raises(ImageError, match="non-zero code: 100") as caught:
         ensure(store, root)
@@ -381,16 +379,14 @@ def test_a_failed_build_shows_its_last_words(root: Path) -> None:
     assert "Step 30/30" in caught.value.what
     assert "Step 1/30" not in caught.value.what
     assert "docker run --rm wirelab-base:bookworm apt-get update" in str(caught.value.remedy)
-    assert set(store.tags) == {images.BASE}
+    assert set(store.tags) == {bootstrap.BASE}
 
 
 def test_an_interrupted_bootstrap_leaves_nothing(root: Path, bin_folder: Path, tmp_path: Path) -> None:
     """Ctrl-C while mmdebstrap works: it is told to end and waited for, then the temporary folder goes."""
     ended = tmp_path / "ended"
     trap = f"trap 'touch {ended}; exit 1' TERM"
-    program(
-        bin_folder / "mmdebstrap", f"#!/bin/sh\n{trap}\necho 'I: working'\nwhile :; do sleep 0.05; done\n"
-    )
+    program(bin_folder / "mmdebstrap", f"#!/bin/sh\n{trap}\necho 'I: working'\nwhile :; do sleep 0.05; done\n")
     apt_get(bin_folder)
     store = MemoryStore()
 
@@ -407,7 +403,7 @@ def test_an_interrupted_bootstrap_leaves_nothing(root: Path, bin_folder: Path, t
 
 def test_two_at_once_build_once(root: Path) -> None:
     """The second waits, says so, and finds the image made; to flock(2) two threads are as two processes."""
-    store, said = MemoryStore(images.BASE), list[str]()
+    store, said = MemoryStore(bootstrap.BASE), list[str]()
     waiting = threading.Event()
 
     def say(line: str) -> None:
@@ -433,7 +429,7 @@ def test_the_lock_does_without_a_cache(root: Path, tmp_path: Path, monkeypatch: 
     """Where the cache is no folder that can be made, the lock goes to the folder for temporary files."""
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    ensure(MemoryStore(images.BASE), root)
+    ensure(MemoryStore(bootstrap.BASE), root)
     assert (tmp_path / "tmp" / f"wirelab-{os.getuid()}" / "images.lock").exists()
 
 

@@ -1,0 +1,1 @@
+"""Benchmarks: the tight figures, as ratios measured side by side in one run."""

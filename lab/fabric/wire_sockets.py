@@ -1,0 +1,152 @@
+"""The software wire's ports: AF_PACKET sockets on the fabric's ends of veth pairs.
+
+VLAN tags are not carried: the kernel takes them off the frame into PACKET_AUXDATA, which is not read, for a
+lab has no VLANs.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import socket
+import struct
+from typing import TYPE_CHECKING, Any
+
+from .wire_schedule import ETHERNET_HEADER
+
+if TYPE_CHECKING:
+    from .wire_schedule import Channel, Reason
+
+# From linux/if_packet.h, linux/if_ether.h and linux/sockios.h; Python's socket module lacks them.
+_ETH_P_ALL = 0x0003
+_SOL_PACKET = 263
+_PACKET_ADD_MEMBERSHIP = 1
+_PACKET_STATISTICS = 6
+_PACKET_IGNORE_OUTGOING = 23
+_PACKET_MR_PROMISC = 1
+_SIOCGIFMTU = 0x8921
+_SO_SNDBUFFORCE = 32
+_SO_RCVBUFFORCE = 33
+
+# A frame that waits in the far port's TBF is charged to the socket that sent it, so the send buffer must be
+# larger than any queue there. The receive buffer must outlast the time that the process is kept from its core.
+_SEND_BUFFER = 64 * 2**20
+_RECEIVE_BUFFER = 16 * 2**20
+
+_GONE = (errno.ENETDOWN, errno.ENXIO, errno.ENODEV)
+_GONE_REASONS: dict[int, Reason] = dict.fromkeys(_GONE, "gone")
+_REFUSED: dict[int, Reason] = _GONE_REASONS | {
+    errno.ENOBUFS: "queue",  # what packet(7) says when the port's qdisc drops the frame
+    errno.EMSGSIZE: "oversize",
+}
+
+
+class Port:
+    """One open port. `feeds` is the channel that takes what is heard here."""
+
+    def __init__(self, number: int, node: str, device: str, feeds: Channel) -> None:
+        self.number = number
+        self.node = node
+        self.device = device
+        self.feeds = feeds
+        self.cut = False
+        self.gone = False
+        self.received = self.received_bytes = self.sent = self.sent_bytes = 0
+        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+        try:
+            self._prepare()
+        except OSError:
+            self._socket.close()
+            raise
+
+    def fileno(self) -> int:
+        """The socket's file descriptor."""
+        return self._socket.fileno()
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._socket.close()
+
+    def _prepare(self) -> None:
+        self._socket.setblocking(False)
+        self._socket.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
+        self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER)
+        self._socket.setsockopt(socket.SOL_SOCKET, _SO_SNDBUFFORCE, _SEND_BUFFER)
+        membership = struct.pack("iHH8s", socket.if_nametoindex(self.device), _PACKET_MR_PROMISC, 0, b"")
+        self._socket.setsockopt(_SOL_PACKET, _PACKET_ADD_MEMBERSHIP, membership)
+        self._longest = self._read_longest()
+        # Protocol 0 until here: bound last, the socket never holds a frame of another interface.
+        self._socket.bind((self.device, _ETH_P_ALL))
+
+    def _read_longest(self) -> int:
+        request = struct.pack("16si12x", self.device.encode(), 0)
+        mtu: int = struct.unpack_from("16si", fcntl.ioctl(self._socket, _SIOCGIFMTU, request))[1]
+        return mtu + ETHERNET_HEADER
+
+    def receive(self) -> bytes | None:
+        """The next frame, or None where there is none.
+
+        Returns:
+            The frame, one byte too long where it is longer than the port's MTU allows.
+
+        Raises:
+            OSError: The port has gone down or away.
+        """
+        try:
+            frame = self._socket.recv(self._longest + 1)
+        except BlockingIOError:
+            return None
+        self.gone = False
+        self.received += 1
+        self.received_bytes += len(frame)
+        return frame
+
+    def is_oversize(self, frame: bytes) -> bool:
+        """Whether a frame is longer than the MTU allows: with offloads left on, many frames in one.
+
+        The MTU is read again first, for it may have been raised since. (That frame is cut short already, and
+        dropped.)
+        """
+        if len(frame) <= self._longest:
+            return False
+        try:
+            self._longest = self._read_longest()
+        except OSError:
+            self.gone = True
+        return True
+
+    def send(self, frame: bytes) -> Reason | None:
+        """Send a frame out of the port.
+
+        Returns:
+            None, or why it was not sent.
+        """
+        if self.cut:
+            return "cut"
+        try:
+            self._socket.send(frame)
+        except OSError as error:
+            self.gone = error.errno in _GONE
+            return _REFUSED.get(error.errno or 0, "send")
+        self.gone = False
+        self.sent += 1
+        self.sent_bytes += len(frame)
+        return None
+
+    def stats(self) -> dict[str, Any]:
+        """The port's state and counters."""
+        return {
+            "node": self.node,
+            "device": self.device,
+            "state": "gone" if self.gone else "cut" if self.cut else "up",
+            "received": self.received,
+            "received_bytes": self.received_bytes,
+            "sent": self.sent,
+            "sent_bytes": self.sent_bytes,
+        }
+
+    def kernel_drops(self) -> int:
+        """Frames that the kernel has dropped since the last call, because the receive buffer was full."""
+        packets_and_drops = self._socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8)  # and begins again at 0
+        drops: int = struct.unpack("II", packets_and_drops)[1]
+        return drops
