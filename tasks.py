@@ -29,7 +29,7 @@ from lab.model.plan import LabSpec
 from lab.observe import conversation, report
 
 ROOT = Path(__file__).resolve().parent
-out = Console(highlight=False)
+out = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 err = Console(stderr=True, highlight=False)
 
 HELP = {

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from lab.engine.base import Engine, LabRecord, Process, Say, unheard
-from lab.engine.select import select
+from lab.engine.select import engines, holder, select
 from lab.errors import NameTakenError, PoolError, TransitError, UnknownLabError, WordsError
 from lab.model import wiring
 from lab.model.drift import Difference, differences
@@ -62,7 +62,7 @@ class Lab:
             MachineError: the machine lacks something. Nothing of the lab is left then.
         """
         decide(spec)  # wrong words need no engine to be found wrong
-        chosen = select(engine)
+        chosen = holder(spec.name, engine) or select(engine, say)
         record = chosen.labs().get(spec.name)
         if record is None:
             return cls._create(spec, chosen, say)
@@ -84,10 +84,10 @@ class Lab:
             UnknownLabError: there is none, or none that can be read.
         """
         check_name(name)
-        chosen = select(engine)
-        labs = chosen.labs()
-        record = labs.get(name)
-        if record is None:
+        chosen = holder(name, engine)
+        record = chosen.labs().get(name) if chosen else None
+        if chosen is None or record is None:
+            labs = [lab for each in engines(engine) for lab in each.labs()]
             there = f"there are {', '.join(labs)}" if labs else f"./inv up --name {name}"
             raise UnknownLabError(f"no lab is called {name!r}", remedy=there)
         if record.spec is None:
@@ -138,12 +138,22 @@ class Lab:
             return lab
         raise AssertionError  # the last attempt returns or raises
 
-    def _wire(self, say: Say) -> dict[str, Any]:
+    def _wire(self, say: Say, *, prove: bool = True) -> None:
+        """Have the agent wire and shape everything, and start the software wire where links need it.
+
+        Args:
+            say: takes a line for each step.
+            prove: whether packets shall be seen to pass before links are shaped.
+        """
         say("wiring and shaping")
-        answer = self._agent("wire")
+        document = wiring.document(self.plan, "wire")
+        answer = self.engine.agent(self.name, document if prove else document | {"probes": []})
         if answer["unanswered"]:
             raise self._no_transit(answer)
-        return answer
+        wire = answer["wire"]
+        if wire["links"] and not carries(self.engine.ask_wire(self.name, {"op": "stats"}), wire):
+            say(f"starting the software wire for {len(wire['links'])} links")
+            self.engine.start_wire(self.name, wire)
 
     def _no_transit(self, answer: dict[str, Any]) -> TransitError:
         ways = ", ".join(probe["why"] for probe in answer["unanswered"][:4])
@@ -155,10 +165,6 @@ class Lab:
             cause = f"{facts.name} {facts.version} may isolate its networks in a way that we do not know"
             remedy = "./inv doctor tells more"
         return TransitError(f"no packet passes on {ways}: {cause}", where=self.name, remedy=remedy)
-
-    def _agent(self, op: str, **more: Any) -> dict[str, Any]:
-        document = wiring.document(self.plan, op) | more
-        return self.engine.agent(self.name, document)
 
     def _missing(self, record: LabRecord) -> list[str]:
         nodes = [node.name for node in self.plan.nodes if node.name not in record.nodes]
@@ -179,7 +185,14 @@ class Lab:
         document = wiring.document(self.plan, "read")
         document["nodes"] = [node for node in document["nodes"] if node["name"] in running]
         live = self.engine.agent(self.name, document) if running else {"nodes": {}, "links": {}}
+        live["wire"] = self._wire_stats(live["links"])
         return Status(self.plan, self.engine.name, record, live, differences(self.plan, record.nodes, live))
+
+    def _wire_stats(self, links: dict[str, Any]) -> dict[str, Any]:
+        """What the software wire says of each link that it carries, by link; empty where it does not run."""
+        carried = any(not port["bridge"] for link in links.values() for port in link["ports"].values())
+        stats = self.engine.ask_wire(self.name, {"op": "stats"}) if carried else None
+        return {link["name"]: link for link in stats["links"]} if stats else {}
 
     def heal(self, say: Say = unheard) -> tuple[Difference, ...]:
         """Mend every difference.
@@ -193,7 +206,7 @@ class Lab:
         found = self.status().differences
         if found:
             say(f"mending {len(found)} differences")
-            self._wire(say)
+            self._wire(say, prove=False)
         return found
 
     def start(self, node: str, argv: Sequence[str]) -> Process:
@@ -239,6 +252,27 @@ def remove(engine: Engine, name: str) -> int:
         return 0
     engine.agent(name, wiring.removal(name))
     return engine.remove(name)
+
+
+def carries(stats: dict[str, Any] | None, wanted: dict[str, Any]) -> bool:
+    """Whether a running wire carries just what it should, between ports that are there."""
+    if stats is None:
+        return False
+    running = [
+        (link["name"], [(port["node"], port["device"], port["state"]) for port in link["ports"]])
+        for link in stats["links"]
+    ]
+    declared = [
+        (link["name"], [(port["node"], port["device"], "up") for port in link["ports"]]) for link in wanted["links"]
+    ]
+    settings = [[way["settings"] for way in link["directions"]] for link in stats["links"]]
+    same = all(
+        is_now[key] == value
+        for ways, link in zip(settings, wanted["links"], strict=False)
+        for is_now, way in zip(ways, link["directions"], strict=False)
+        for key, value in way.items()
+    )
+    return running == declared and same
 
 
 def summary(spec: LabSpec) -> str:

@@ -111,6 +111,24 @@ class Engine(Protocol):
             EngineError: the agent could not be run, or failed; the error names the node or link.
         """
 
+    def start_wire(self, name: str, document: dict[str, Any]) -> None:
+        """Start the software wire of a lab, in the place of one that runs; returns when it carries frames.
+
+        Args:
+            name: the lab.
+            document: as `fabric.wire` reads it.
+
+        Raises:
+            EngineError: it did not start.
+        """
+
+    def ask_wire(self, name: str, request: dict[str, Any]) -> dict[str, Any] | None:
+        """Send one request to the lab's software wire.
+
+        Returns:
+            Its answer, or None where none runs.
+        """
+
     def start(self, name: str, node: str, argv: Sequence[str], env: Mapping[str, str] | None = None) -> Process:
         """Start a program on a node. When the caller goes away, the program is ended.
 

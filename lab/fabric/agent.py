@@ -51,8 +51,8 @@ def wire(document: dict[str, Any]) -> dict[str, Any]:
     """Set every node up, prove that packets pass, shape every link, and read all of it back.
 
     Returns:
-        `unanswered` (probes; where there are any, nothing was shaped), `chosen` (shaper by link), and what
-        `read` returns.
+        `unanswered` (probes; where there are any, nothing was shaped), `chosen` (shaper by link), `wire` (what
+        the software wire has to be told), and what `read` returns.
     """
     found = _on_nodes(document, _configurer(document))
     located = ports.locate(found)
@@ -62,10 +62,29 @@ def wire(document: dict[str, Any]) -> dict[str, Any]:
         return {"unanswered": unanswered} | facts()
     netem = has_netem()
     chosen = {link["name"]: choose(link, document["shaper"], netem=netem) for link in document["links"]}
-    ports.make_media([link for link in document["links"] if link["shared"]])
+    on_wire = [link for link in document["links"] if chosen[link["name"]] == "wire"]
+    ports.make_media([link for link in document["links"] if link["shared"] and link not in on_wire])
+    ports.take_off_bridge(on_wire, located)
     for link in document["links"]:
         ports.shape(link, chosen[link["name"]], located)
-    return {"unanswered": [], "chosen": chosen} | read(document)
+    return {"unanswered": [], "chosen": chosen, "wire": wire_document(document, on_wire, located)} | read(document)
+
+
+def wire_document(document: dict[str, Any], links: list[dict[str, Any]], located: ports.Ports) -> dict[str, Any]:
+    """What the software wire has to be told to carry some links; see `fabric.wire`."""
+    return {
+        "lab": document["lab"],
+        "seed": document["seed"],
+        "links": [
+            {
+                "name": link["name"],
+                "shared": link["shared"],
+                "ports": [{"node": end["node"], "device": located[link["name"]][end["node"]]} for end in link["ends"]],
+                "directions": link["directions"],
+            }
+            for link in links
+        ],
+    }
 
 
 def _configurer(document: dict[str, Any]) -> Callable[[dict[str, Any]], dict[str, Interface]]:
@@ -74,18 +93,16 @@ def _configurer(document: dict[str, Any]) -> Callable[[dict[str, Any]], dict[str
 
 
 def choose(link: dict[str, Any], shaper: str, *, netem: bool) -> str:
-    """How a link is to be shaped here.
+    """How a link is to be shaped here: by `netem`, `tbf` or the software `wire`.
 
     Raises:
-        AgentError: the kernel has nothing that makes it.
+        AgentError: netem was asked for, and the kernel has none.
     """
     if netem and shaper != "wire":
         return "netem"
     if shaper == "netem":
         raise AgentError("this kernel has no netem (sch_netem)", link["name"])
-    if link["impaired"]:
-        raise AgentError("delay, jitter and loss need netem, which this kernel lacks (sch_netem)", link["name"])
-    return "tbf"
+    return "wire" if link["by_wire"] else "tbf"
 
 
 def has_netem() -> bool:

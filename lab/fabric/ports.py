@@ -81,6 +81,14 @@ def remove_media(prefix: str) -> list[str]:
     return there
 
 
+def take_off_bridge(links: list[dict[str, Any]], ports: Ports) -> None:
+    """Make links ready for the software wire: their ports leave the bridge, and lose what shaped them."""
+    devices = [device for link in links for device in ports[link["name"]].values()]
+    batch("ip", [["link", "set", "dev", device, "nomaster"] for device in devices], "fabric")
+    shaped = [device for device in devices if _root_qdisc(device)["kind"] not in ("noqueue", "none")]
+    batch("tc", [["qdisc", "delete", "dev", device, "root"] for device in shaped], "fabric")
+
+
 def devices_of(link: dict[str, Any], ports: Ports) -> dict[str, str]:
     """Device names for the tokens in a link's tc commands."""
     tokens = {f"{node}@{link['name']}": device for node, device in ports[link["name"]].items()}
@@ -92,7 +100,7 @@ def shape(link: dict[str, Any], shaper: str, ports: Ports) -> None:
 
     Args:
         link: the link's entry in the wiring document.
-        shaper: `netem` or `tbf`.
+        shaper: `netem`, `tbf` or `wire`.
         ports: what `locate` found.
 
     Raises:

@@ -6,8 +6,9 @@ where that keeps the rate. Standard library only, and nothing of the project: th
 helper container and runs there by itself.
 
 Running it:
-    `python3 -m fabric.wire --control SOCKETPATH` reads one JSON document from stdin until its end, opens
-    every port, prints one line, `{"ready": true, "lab": ..., "links": N, "ports": N, "pid": N}`, and carries
+    `python3 -m fabric.wire --control SOCKETPATH` reads one JSON document from stdin until its end (or from
+    `--document FILE`), opens every port, prints one line,
+    `{"ready": true, "lab": ..., "links": N, "ports": N, "pid": N}`, and carries
     frames until SIGTERM or SIGINT, then exits 0. A document that is wrong ends it with `{"ready": false,
     "error": ...}` and exit code 2, a port that cannot be opened with 3.
 
@@ -25,8 +26,8 @@ The document:
 
 Talking to it:
     One line of JSON to the UNIX socket SOCKETPATH (mode 0600), one line back, connection closed. From a
-    shell: `python3 -m fabric.wire --ask SOCKETPATH`, request on stdin, answer on stdout, exit 1 for an error,
-    3 where no wire answers.
+    shell: `python3 -m fabric.wire --ask SOCKETPATH`, request on stdin (or as `--request JSON`), answer on
+    stdout, exit 1 for an error, 3 where no wire answers.
     {"op": "stats"}
       gives {"lab", "links": [{"name", "shared", "directions": [...], "ports": [...]}]}. A direction has
       received, sent (and _bytes), lost, duplicated, corrupted, reordered, dropped {reason: n}, in_flight,
@@ -83,13 +84,17 @@ def main() -> int:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--control", metavar="SOCKETPATH", help="read a wiring document from stdin and listen here")
     what.add_argument("--ask", metavar="SOCKETPATH", help="send the request on stdin to a running wire")
+    parser.add_argument("--document", metavar="FILE", help="with --control: read it from there instead")
+    parser.add_argument("--request", metavar="JSON", help="with --ask: the request, instead of stdin")
     options = parser.parse_args()
-    return _ask(options.ask) if options.ask else _carry(options.control)
+    if options.ask:
+        return _ask(options.ask, options.request or sys.stdin.read())
+    return _carry(options.control, options.document)
 
 
-def _ask(path: str) -> int:
+def _ask(path: str, request: str) -> int:
     try:
-        result = ask(path, sys.stdin.read())
+        result = ask(path, request)
     except (OSError, ValueError) as error:
         _say({"error": f"no wire answers at {path}: {error}"})
         return LACKING
@@ -97,11 +102,11 @@ def _ask(path: str) -> int:
     return FAILED if "error" in result else DONE
 
 
-def _carry(path: str) -> int:
+def _carry(path: str, document: str | None) -> int:
     with contextlib.ExitStack() as stack:
         try:
             _take_resources()
-            wire = Wire(json.loads(sys.stdin.read()))
+            wire = Wire(json.loads(Path(document).read_text(encoding="utf-8") if document else sys.stdin.read()))
             stack.callback(wire.close)
             stack.callback(Control(wire, path).close)
         except ValueError as error:

@@ -36,7 +36,7 @@ def differences(plan: LabPlan, states: dict[str, str], live: dict[str, Any]) -> 
         states: the engine's word for the state of each node that it has.
         live: what the agent read.
     """
-    return (*_nodes(plan, states, live["nodes"]), *_links(plan, live["links"]))
+    return (*_nodes(plan, states, live["nodes"]), *_links(plan, live["links"], live.get("wire", {})))
 
 
 def _nodes(plan: LabPlan, states: dict[str, str], live: dict[str, Any]) -> Iterator[Difference]:
@@ -105,7 +105,7 @@ def _route_text(row: dict[str, Any]) -> str:
     return f"{via}dev {row['dev']}" + "".join(f" {key} {value}" for key, value in words.items() if value)
 
 
-def _links(plan: LabPlan, live: dict[str, Any]) -> Iterator[Difference]:
+def _links(plan: LabPlan, live: dict[str, Any], wire: dict[str, Any]) -> Iterator[Difference]:
     for link in plan.links:
         here = live.get(link.name)
         if here is None:
@@ -113,8 +113,9 @@ def _links(plan: LabPlan, live: dict[str, Any]) -> Iterator[Difference]:
             continue
         yield from _ports(link, here)
         spec = link.link.spec
-        for way, qdisc, ends in zip((spec.forward, spec.back), here["directions"], _ways(link), strict=False):
-            for what, declared, actual in readback.departures(way.settings, readback.figures(qdisc)):
+        figures = readback.link_figures(here, wire.get(link.name))
+        for way, there, ends in zip((spec.forward, spec.back), figures, _ways(link), strict=False):
+            for what, declared, actual in readback.departures(way.settings, there):
                 yield Difference(f"{link.name}{ends}", what, declared, actual)
 
 
@@ -130,7 +131,7 @@ def _ports(link: LinkPlan, here: dict[str, Any]) -> Iterator[Difference]:
             yield Difference(link.name, f"mtu at the port of {end}", str(link.mtu), str(port["mtu"]))
         if port["offloads"]:
             yield Difference(link.name, f"offloads at the port of {end}", "off", f"{', '.join(port['offloads'])} on")
-        if link.link.shared and end not in here["redirected"]:
+        if link.link.shared and port["bridge"] and end not in here["redirected"]:
             yield Difference(link.name, f"port of {end}", "redirected into the medium", "past it")
 
 

@@ -45,8 +45,13 @@ class Settings:
         return self.mtu + ETHERNET_HEADER
 
     @property
+    def frame_time(self) -> float:
+        """How long the largest frame takes to be put on the link, in seconds."""
+        return self.frame * 8 / self.rate
+
+    @property
     def impaired(self) -> bool:
-        """Whether there is more to it than a rate, so that a token bucket alone cannot be it."""
+        """Whether there is more to it than a rate."""
         return any((self.delay, self.jitter, self.loss, self.duplicate, self.corrupt, self.reorder))
 
 

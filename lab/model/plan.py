@@ -149,9 +149,9 @@ class LinkPlan:
         return self.link.spec.forward.settings.mtu
 
     @property
-    def impaired(self) -> bool:
-        """Whether a direction has more than a rate."""
-        return any(way.settings.impaired for way in (self.link.spec.forward, self.link.spec.back))
+    def by_wire(self) -> bool:
+        """Whether the software wire carries it where there is no netem."""
+        return shaping.by_wire(self.link)
 
     def commands(self, shaper: str, seed: int | None = None) -> tuple[shaping.Command, ...]:
         """The tc commands that `shaper` (netem or tbf) needs for this link, with tokens for devices."""
@@ -394,7 +394,9 @@ def as_document(plan: LabPlan) -> dict[str, Any]:
 
 def _link_document(link: LinkPlan, seed: int) -> dict[str, Any]:
     tc = {"netem": [("tc", *command) for command in link.commands("netem", seed)]}
-    if not link.impaired:
+    if link.by_wire:
+        tc["wire"] = [("tc", *command) for command in shaping.wire_commands(link.link)]
+    else:
         tc["tbf"] = [("tc", *command) for command in link.commands("tbf")]
     return {
         "name": link.name,

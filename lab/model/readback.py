@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from lab.model import shaping
@@ -18,9 +18,10 @@ class Figures:
     Attributes:
         shaper: `tbf`, `netem` or `wire`; else what is there instead, such as `noqueue`, or `gone`.
         rate: bit/s, or None where nothing limits it.
-        queue: bytes (tbf) or packets (netem) that it holds at most.
-        dropped: frames dropped for want of room since it was set up.
+        queue: bytes (tbf, wire) or packets (netem) that it holds at most.
         backlog: bytes that wait now.
+        gone: frames that did not arrive, by reason (`queue`: there was no room; `lost`: as declared; more for the
+            wire), since it was set up.
     """
 
     shaper: str
@@ -34,18 +35,19 @@ class Figures:
     queue: float = 0.0
     sent_bytes: int = 0
     sent_frames: int = 0
-    dropped: int = 0
     backlog: int = 0
+    gone: dict[str, int] = field(default_factory=dict)
 
 
 def figures(qdisc: dict[str, Any]) -> Figures:
     """The figures of a root qdisc, as `tc -s -json qdisc show` prints it."""
     options = qdisc.get("options", {})
+    dropped = qdisc.get("drops", 0)
     counters = {
         "sent_bytes": qdisc.get("bytes", 0),
         "sent_frames": qdisc.get("packets", 0),
-        "dropped": qdisc.get("drops", 0),
         "backlog": qdisc.get("backlog", 0),
+        "gone": {"queue" if qdisc["kind"] == "tbf" else "lost": dropped} if dropped else {},
     }
     match qdisc["kind"]:
         case "tbf":
@@ -58,7 +60,43 @@ def figures(qdisc: dict[str, Any]) -> Figures:
             return Figures(shaper=kind, **counters)
 
 
-def _netem(options: dict[str, Any], counters: dict[str, int]) -> Figures:
+def link_figures(link: dict[str, Any], wire: dict[str, Any] | None) -> list[Figures]:
+    """The figures of each direction of a link, one for a shared link.
+
+    Args:
+        link: what the agent read of it.
+        wire: what the software wire says of it, or None.
+    """
+    on_bridge = all(port["bridge"] for port in link["ports"].values())
+    buckets = [figures(qdisc) for qdisc in link["directions"]]
+    if on_bridge or not link["ports"]:
+        return buckets
+    if wire is None:
+        return [Figures(shaper="wire, dead")] * len(buckets)
+    return [_wire(way, bucket) for way, bucket in zip(wire["directions"], buckets, strict=False)]
+
+
+def _wire(way: dict[str, Any], bucket: Figures) -> Figures:
+    """A direction that the software wire carries; where it does not pace, the bucket at the far port does."""
+    settings = dict(way["settings"])
+    for name in ("loss_correlation", "delay_correlation"):
+        settings.pop(name, None)
+    gone = {"lost": way["lost"], **way["dropped"]}
+    for reason, count in bucket.gone.items():
+        gone[reason] = max(gone.get(reason, 0), count)
+    if settings["rate"] is None:
+        settings |= {"rate": bucket.rate, "queue": bucket.queue}
+    return Figures(
+        shaper="wire",
+        sent_bytes=way["sent_bytes"],
+        sent_frames=way["sent"],
+        backlog=way["queued_bytes"] + bucket.backlog,
+        gone={reason: count for reason, count in gone.items() if count},
+        **settings,
+    )
+
+
+def _netem(options: dict[str, Any], counters: dict[str, Any]) -> Figures:
     delay = options.get("delay", {})
     rate = options.get("rate", {}).get("rate", 0)
     return Figures(
@@ -78,7 +116,7 @@ def _netem(options: dict[str, Any], counters: dict[str, int]) -> Figures:
 def departures(settings: Settings, live: Figures) -> list[tuple[str, str, str]]:
     """Where a direction is not as declared: the setting, what is declared, and what is live."""
     if live.shaper not in ("tbf", "netem", "wire"):
-        return [("shaper", "tbf, netem or the wire", live.shaper)]
+        return [("shaper", "tbf, netem or wire", live.shaper)]
     found = []
     for name in ("rate", "delay", "jitter", "loss", "duplicate", "corrupt", "reorder"):
         declared, actual = getattr(settings, name), getattr(live, name) or 0.0

@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from itertools import pairwise
+from typing import Any
 
 from lab.model.media import Settings
 from lab.model.topology import Link
@@ -21,6 +23,8 @@ Command = tuple[str, ...]
 
 SHAPERS = ("auto", "netem", "wire")
 BURST_SECONDS = 1e-3  # a bucket of a millisecond lets a fast link keep its rate on a timer of 50 µs
+LONGEST_UNSEEN = 2e-3  # seconds: coax's frame of 1.2 ms may pass an idle bucket at once, a modem's may not
+SHORTEST_PACED = 1e-4  # seconds: the wire is woken within this, so it paces 100 Mbit/s, and not 1 Gbit/s
 IN_FLIGHT_MARGIN = 1.5  # netem's limit counts what is in flight too; frames smaller than the largest need room
 LARGEST_LIMIT = 2**32 - 1  # packets: the kernel counts them in 32 bits (linux/pkt_sched.h, tc_netem_qopt)
 
@@ -66,6 +70,46 @@ def netem_limit(settings: Settings) -> int:
     """Packets that netem may hold: the queue, and what is in flight."""
     in_flight = IN_FLIGHT_MARGIN * settings.rate * (settings.delay + 3 * settings.jitter) / 8 / settings.frame
     return min(math.ceil(in_flight) + math.ceil(settings.queue / settings.frame), LARGEST_LIMIT)
+
+
+def bucket_suffices(settings: Settings) -> bool:
+    """Whether a token bucket alone makes a direction true.
+
+    A bucket keeps a rate, but lets a frame that comes to an idle link pass at once: it is short of that frame's
+    time on the link. On a slow link that is most of what there is to see.
+    """
+    return not settings.impaired and settings.frame_time <= LONGEST_UNSEEN
+
+
+def wire_paces(settings: Settings) -> bool:
+    """Whether the software wire keeps the rate by itself; on the fastest links a bucket at the port does it better."""
+    return settings.frame_time > SHORTEST_PACED
+
+
+def by_wire(link: Link) -> bool:
+    """Whether a link is carried by the software wire where there is no netem."""
+    return not all(bucket_suffices(way.settings) for way in (link.spec.forward, link.spec.back))
+
+
+def wire_directions(link: Link) -> list[dict[str, Any]]:
+    """A link's directions as the software wire reads them; a `rate` of None is kept by a bucket at the far port."""
+    ways = [link.spec.forward] if link.shared else [link.spec.forward, link.spec.back]
+    return [_wire_direction(way.settings, paced=link.shared or wire_paces(way.settings)) for way in ways]
+
+
+def _wire_direction(settings: Settings, *, paced: bool) -> dict[str, Any]:
+    values = asdict(settings)
+    del values["mtu"]
+    return values | {"rate": settings.rate if paced else None}
+
+
+def wire_commands(link: Link) -> tuple[Command, ...]:
+    """The buckets at the ports of a link that the software wire carries but does not pace."""
+    if link.shared:
+        return ()
+    first, second = (port_token(end, link.name) for end in link.ends)
+    ways = ((link.spec.forward.settings, second), (link.spec.back.settings, first))
+    return tuple(tbf(settings, port) for settings, port in ways if not wire_paces(settings))
 
 
 def link_commands(link: Link, shaper: str, seed: int | None = None) -> tuple[Command, ...]:

@@ -11,9 +11,9 @@
  "links": [{"name": "h1-hub", "subnet": "198.18.0.0/29", "mtu": 1500, "shared": false, "bus": false,
             "device": "wl1a2b3c4d-0",  the medium device, used where the link is shared
             "ends": [{"node": "h1", "address": "198.18.0.2", "mac": "02:42:…"}, …],
-            "tc": {"netem": [[…], …], "tbf": [[…], …]},      argv of tc, with tokens for devices
-            "impaired": false,         whether tbf alone would leave something out
-            "directions": [{…}, …]}],  the figures, in bit/s, seconds, shares and bytes
+            "tc": {"netem": [[…], …], "tbf": [[…], …], "wire": [[…], …]},   argv of tc, with tokens for devices
+            "by_wire": false,          whether the software wire carries it where there is no netem
+            "directions": [{…}, …]}],  for the wire: bit/s, seconds, shares and bytes (see `fabric.wire`)
  "probes": [{"from": "h1", "to": "198.18.0.3", "why": "h1-hub"}, …]}
 """
 
@@ -23,7 +23,8 @@ from dataclasses import asdict
 from itertools import pairwise
 from typing import Any
 
-from lab.model.plan import LabPlan, LinkPlan, NodePlan, declared, device_prefix
+from lab.model import shaping
+from lab.model.plan import LabPlan, LinkPlan, NodePlan, device_prefix
 
 
 def document(plan: LabPlan, op: str) -> dict[str, Any]:
@@ -66,9 +67,13 @@ def _link(link: LinkPlan, plan: LabPlan) -> dict[str, Any]:
             {"node": port.node, "address": str(port.address), "mac": port.mac}
             for port in plan.addresses.ports[link.name]
         ],
-        "tc": {"netem": link.commands("netem"), "tbf": link.commands("tbf")},
-        "impaired": link.impaired,
-        "directions": declared(link.link),
+        "tc": {
+            "netem": link.commands("netem"),
+            "tbf": link.commands("tbf"),
+            "wire": shaping.wire_commands(link.link),
+        },
+        "by_wire": link.by_wire,
+        "directions": shaping.wire_directions(link.link),
     }
 
 

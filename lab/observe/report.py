@@ -86,8 +86,8 @@ def status_document(status: Status) -> dict[str, Any]:
 
 def live_figures(status: Status, link: LinkPlan) -> list[Figures]:
     """How each direction of a link is shaped now; none where nothing of it is there."""
-    here = status.live["links"].get(link.name, {"directions": []})
-    return [readback.figures(qdisc) for qdisc in here["directions"]]
+    here = status.live["links"].get(link.name)
+    return readback.link_figures(here, status.live["wire"].get(link.name)) if here else []
 
 
 def link_state(status: Status, link: LinkPlan) -> str:
@@ -106,16 +106,24 @@ def status_table(status: Status) -> RenderableType:
     for node in plan.nodes:
         state = status.record.nodes.get(node.name, "missing")
         nodes.add_row(node.name, "\n".join(face.address for face in node.interfaces), _state(state))
-    links = _table(None, "link", "medium", "declared", "live", "by", "state")
+    links = _table(None, "link", "medium", "declared", "live", "by", "did not arrive", "state")
     for link in plan.links:
         live = live_figures(status, link)
         shown = _both(settings(live[0]), settings(live[-1])) if live else "-"
+        shown = "as declared" if shown == _declared(link) else shown
         by = "/".join(dict.fromkeys(figures.shaper for figures in live)) or "-"
-        links.add_row(link.name, link.link.spec.medium, _declared(link), shown, by, _state(link_state(status, link)))
+        gone = _both(*(gone_text(figures) for figures in (live[0], live[-1]))) if live else "-"
+        word = _state(link_state(status, link))
+        links.add_row(link.name, link.link.spec.medium, _declared(link), shown, by, gone, word)
     notes = [Text(f"  {difference}", style="red") for difference in status.differences]
     if notes:
         notes.append(Text(f"  next: ./inv heal --name {plan.name}"))
     return Group(nodes, links, *notes)
+
+
+def gone_text(figures: Figures) -> str:
+    """How many frames did not arrive, and why: `lost 12, queue 3`."""
+    return ", ".join(f"{reason} {count}" for reason, count in figures.gone.items()) or "-"
 
 
 def labs_table(rows: list[tuple[str, str, int, int]]) -> RenderableType:
@@ -210,7 +218,7 @@ def plan_commands(plan: LabPlan) -> str:
     """The tc commands: the token bucket's where it is enough, else netem's."""
     lines = ["tc commands (h1@h1-hub is the port of h1 on that link; where there is netem, it is used for all)"]
     for link in plan.links:
-        shaper = "netem" if link.impaired else "tbf"
+        shaper = "netem" if link.by_wire else "tbf"
         lines += (f"  tc {' '.join(command)}" for command in link.commands(shaper))
     return "\n".join(lines)
 

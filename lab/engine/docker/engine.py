@@ -16,6 +16,7 @@ from docker.errors import APIError, NotFound
 
 from lab.engine import archive, container, images
 from lab.engine.base import EngineFacts, LabRecord, Say, unheard
+from lab.engine.docker import helpers
 from lab.engine.docker.client import connect, connection, refusals
 from lab.engine.docker.creation import Creation
 from lab.engine.docker.process import DockerProcess
@@ -24,7 +25,6 @@ from lab.errors import EngineError
 from lab.model.plan import LabPlan, LabSpec
 
 IN_FLIGHT = 8  # the engine works on few requests at once; more of them only wait there
-HELPER_FOLDER = "/opt"
 T = TypeVar("T")
 
 
@@ -134,8 +134,7 @@ class DockerEngine:
         process_of = self._processes(name)
         for node in document["nodes"]:
             node["namespace"] = f"/proc/{process_of.get(node['name']) or 'gone'}/ns/net"
-        files = [*archive.fabric(), ("wiring.json", json.dumps(document).encode(), 0o600)]
-        answer = json.loads(self._helper(name, archive.pack(files)))
+        answer = json.loads(helpers.run_agent(self._api, self.prepare(unheard), name, document))
         if not answer["ok"]:
             raise EngineError(answer["error"]["what"], where=answer["error"]["where"])
         return dict(answer)
@@ -153,35 +152,14 @@ class DockerEngine:
 
         return dict(self._each(inspect, (each["Id"] for each in found)))
 
-    def _helper(self, name: str, files: bytes) -> bytes:
-        """Run the agent over the files in a container of its own, and return what it printed."""
-        settings = self._api.create_host_config(
-            cap_drop=["ALL"],
-            cap_add=list(container.AGENT_CAPABILITIES),
-            security_opt=list(container.AGENT_SECURITY),
-            network_mode="host",
-            pid_mode="host",
-        )
-        with refusals("agent"):
-            helper = self._api.create_container(
-                self.prepare(unheard),
-                ["python3", "-m", "fabric.agent", f"{HELPER_FOLDER}/wiring.json"],
-                entrypoint=[],
-                working_dir=HELPER_FOLDER,
-                labels={container.LAB: name, "wirelab.helper": "agent"},
-                host_config=settings,
-            )["Id"]
-            try:
-                self._api.put_archive(helper, HELPER_FOLDER, files)
-                self._api.start(helper)
-                code = self._api.wait(helper)["StatusCode"]
-                printed: bytes = self._api.logs(helper, stdout=True, stderr=False)
-                if not printed:
-                    said = self._api.logs(helper, stdout=False, stderr=True).decode(errors="replace").strip()
-                    raise EngineError(f"the agent failed with status {code}: {said[-400:]}", where=name)
-            finally:
-                self._api.remove_container(helper, force=True)
-        return printed
+    def start_wire(self, name: str, document: dict[str, Any]) -> None:
+        """Start the wire in a container that lasts as long as the lab."""
+        helpers.start_wire(self._api, self.prepare(unheard), name, document)
+
+    def ask_wire(self, name: str, request: dict[str, Any]) -> dict[str, Any] | None:
+        """Ask the wire through a process in its container."""
+        with refusals(name):
+            return helpers.ask_wire(self._api, name, request)
 
     def start(self, name: str, node: str, argv: Sequence[str], env: Mapping[str, str] | None = None) -> DockerProcess:
         """Start a program under the supervisor, which logs what it says and ends it when we go away."""
@@ -216,14 +194,7 @@ class DockerEngine:
 
     def logs(self, name: str, node: str, *, follow: bool) -> Iterator[str]:
         """What the supervisor wrote down."""
-        with refusals(f"{name}-{node}"):
-            parts = self._api.logs(f"{name}-{node}", stream=True, follow=follow)
-        try:
-            for part in parts:
-                yield part.decode(errors="replace").rstrip("\n")
-        finally:
-            parts.close()
-            parts._response.close()  # noqa: SLF001 - else the SDK leaves the connection to the garbage collector
+        return helpers.log_lines(self._api, f"{name}-{node}", follow=follow)
 
 
 def _read_words(text: str | None) -> LabSpec | None:
