@@ -6,6 +6,7 @@ import functools
 import inspect
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -59,6 +60,7 @@ HELP = {
     "to": "where to put it there; a folder ends in /",
     "follow": "go on as more comes",
     "check": "write nothing; exit code 1 if a file is not current",
+    "what": "up",
     "only": "arguments of pytest, instead of all tests",
 }
 
@@ -103,16 +105,23 @@ def print_json(document: Any) -> None:
     print(json.dumps(document, indent=2))
 
 
-def words(nodes: str, links: list[str], **given: Any) -> LabSpec:
+def number(where: str, text: str, remedy: str) -> int:
+    """A whole number, from a word on the command line."""
+    if not re.fullmatch(r"[0-9]{1,9}", text):
+        raise WordsError(f"{text!r} is not a number", where=where, remedy=remedy)
+    return int(text)
+
+
+def words(nodes: str, seed: str, links: list[str], **given: Any) -> LabSpec:
     """The description of a lab, from the words on the command line."""
-    if not nodes.isdecimal():
-        raise WordsError(f"{nodes!r} is not a number of nodes", where="--nodes", remedy="2 to 250")
+    count = number("--nodes", nodes, "2 to 250")
     pairs = [word.partition("=") for word in links]
     if wrong := [name for name, equals, _ in pairs if not equals]:
         raise WordsError(
             f"{wrong[0]!r} gives no SPEC", where="--link", remedy="--link NAME=SPEC, as h2=satellite,loss=1%"
         )
-    return LabSpec(nodes=int(nodes), links=tuple((name, spec) for name, _, spec in pairs), **given)
+    chance = number("--seed", seed, "a whole number, up to nine digits")
+    return LabSpec(nodes=count, seed=chance, links=tuple((name, spec) for name, _, spec in pairs), **given)
 
 
 @task(iterable=["link"])
@@ -127,7 +136,7 @@ def up(
     engine: str = "auto",
     pool: str = "",
     shaper: str = "auto",
-    seed: int = 1,
+    seed: str = "1",
     json: bool = False,
 ) -> None:
     """Bring a lab up; one that is there already is healed."""
@@ -139,7 +148,7 @@ def up(
         "pool": pool,
         "shaper": shaper,
     }
-    spec = words(nodes, link or [], seed=seed, **given)
+    spec = words(nodes, seed, link or [], **given)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with progress() as say:
         lab = Lab.up(spec, engine, say)
@@ -184,7 +193,7 @@ def plan(
     routing: str = "clockwise",
     pool: str = "",
     shaper: str = "auto",
-    seed: int = 1,
+    seed: str = "1",
     json: bool = False,
 ) -> None:
     """Show everything that `up` would decide, tc commands included; needs no engine."""
@@ -196,7 +205,7 @@ def plan(
         "pool": pool,
         "shaper": shaper,
     }
-    decided = model.decide(words(nodes, link or [], seed=seed, **given))
+    decided = model.decide(words(nodes, seed, link or [], **given))
     if json:
         print_json(model.as_document(decided))
     else:
@@ -294,3 +303,16 @@ def _must(command: list[str]) -> None:
     code = subprocess.run(command, cwd=ROOT, check=False).returncode
     if code:
         raise Exit(f"failed: {shlex.join(command)}", code=CheckError.exit_code)
+
+
+@task(positional=["what"])
+def bench(_: Context, what: str, nodes: str = "16") -> None:
+    """Measure: `bench up` times a star beside the bare engine calls, in one run."""
+    from bench import up as up_bench  # noqa: PLC0415 - a benchmark loads what a task does not need
+
+    if what != "up":
+        raise WordsError(f"no benchmark is called {what!r}", remedy="there is: up")
+    timings = up_bench.measure(number("--nodes", nodes, "2 to 250"), lambda line: err.print(line))
+    bare = timings[0].median
+    for timing in timings:
+        print(f"{timing.what:20} {timing.median:6.2f} s   {timing.median / bare:5.2f} x the bare engine calls")

@@ -7,8 +7,6 @@ import tarfile
 from collections.abc import Iterable
 from pathlib import Path
 
-import lab.fabric
-
 
 def pack(files: Iterable[tuple[str, bytes, int]]) -> bytes:
     """A tar of files: name, content and mode of each, owned by root."""
@@ -23,5 +21,5 @@ def pack(files: Iterable[tuple[str, bytes, int]]) -> bytes:
 
 def fabric() -> list[tuple[str, bytes, int]]:
     """The agent's source files, as the package `fabric`."""
-    folder = Path(lab.fabric.__file__).parent
+    folder = Path(__file__).parents[1] / "fabric"
     return [(f"fabric/{path.name}", path.read_bytes(), 0o644) for path in sorted(folder.glob("*.py"))]

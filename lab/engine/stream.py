@@ -31,8 +31,8 @@ def lines(source: Readable) -> Iterator[tuple[str, str]]:
         for line in whole:
             yield name, line.removesuffix("\r")
     for name, rest in begun.items():
-        if rest:
-            yield name, rest
+        if last := rest + decoders[name].decode(b"", final=True):
+            yield name, last
 
 
 def _frames(source: Readable) -> Iterator[tuple[str, bytes]]:

@@ -60,13 +60,13 @@ def wire(document: dict[str, Any]) -> dict[str, Any]:
     unanswered = probe.run(document["probes"], _namespaces(document))
     if unanswered:
         return {"unanswered": unanswered} | facts()
-    netem = has_netem()
-    chosen = {link["name"]: choose(link, document["shaper"], netem=netem) for link in document["links"]}
+    netem = netem_abilities()
+    chosen = {link["name"]: choose(link, document["shaper"], netem=bool(netem)) for link in document["links"]}
     on_wire = [link for link in document["links"] if chosen[link["name"]] == "wire"]
     ports.make_media([link for link in document["links"] if link["shared"] and link not in on_wire])
     ports.take_off_bridge(on_wire, located)
     for link in document["links"]:
-        ports.shape(link, chosen[link["name"]], located)
+        ports.shape(link, chosen[link["name"]], located, seeds="seed" in netem)
     return {"unanswered": [], "chosen": chosen, "wire": wire_document(document, on_wire, located)} | read(document)
 
 
@@ -105,10 +105,17 @@ def choose(link: dict[str, Any], shaper: str, *, netem: bool) -> str:
     return "wire" if link["by_wire"] else "tbf"
 
 
-def has_netem() -> bool:
-    """Whether the kernel has netem, found by trying it where it disturbs nobody."""
+def netem_abilities() -> set[str]:
+    """What the kernel's netem can do, found by trying it where it disturbs nobody.
+
+    Returns:
+        Nothing where there is no netem; `netem`, and `seed` where kernel and tc know it (both from 6.6 on).
+    """
+    attempt = ("tc", "qdisc", "replace", "dev", "lo", "root", "netem", "limit", "10", "delay", "1ms")
     with throw_away():
-        return works("tc", "qdisc", "add", "dev", "lo", "root", "netem", "limit", "10", "delay", "1ms")
+        if not works(*attempt):
+            return set()
+        return {"netem", "seed"} if works(*attempt, "seed", "1") else {"netem"}
 
 
 def read(document: dict[str, Any]) -> dict[str, Any]:

@@ -95,19 +95,26 @@ def devices_of(link: dict[str, Any], ports: Ports) -> dict[str, str]:
     return tokens | {f"medium@{link['name']}": link["device"]}
 
 
-def shape(link: dict[str, Any], shaper: str, ports: Ports) -> None:
+def shape(link: dict[str, Any], shaper: str, ports: Ports, *, seeds: bool) -> None:
     """Run a link's tc commands.
 
     Args:
         link: the link's entry in the wiring document.
         shaper: `netem`, `tbf` or `wire`.
         ports: what `locate` found.
+        seeds: whether netem takes a seed here.
 
     Raises:
         AgentError: tc refused a command; the error names the link.
     """
     tokens = devices_of(link, ports)
-    batch("tc", (list(_filled(command, tokens)) for command in link["tc"][shaper]), link["name"])
+    commands = [list(_filled(command, tokens)) for command in link["tc"][shaper]]
+    batch("tc", commands if seeds else map(_without_seed, commands), link["name"])
+
+
+def _without_seed(command: list[str]) -> list[str]:
+    at = command.index("seed") if "seed" in command else len(command)
+    return command[:at] + command[at + 2 :]
 
 
 def _filled(command: list[str], tokens: dict[str, str]) -> Iterator[str]:

@@ -94,6 +94,8 @@ def read_pool(text: str, prefix: int) -> IPv4Network:
         network = IPv4Network(text)
     except ValueError as error:
         raise WordsError(f"--pool: {error}", remedy=f"write it like {POOL}") from None
+    if not network.is_private or network.is_loopback or network.is_link_local or network.is_unspecified:
+        raise WordsError(f"--pool: {network} belongs to others", remedy=f"take a private network, or a part of {POOL}")
     if network.prefixlen > prefix:
         raise WordsError(f"--pool: {network} is too small for this lab", remedy=f"a /{prefix} or larger is needed")
     return next(network.subnets(new_prefix=prefix))

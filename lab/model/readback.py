@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lab.model import shaping
@@ -118,6 +118,8 @@ def departures(settings: Settings, live: Figures) -> list[tuple[str, str, str]]:
     if live.shaper not in ("tbf", "netem", "wire"):
         return [("shaper", "tbf, netem or wire", live.shaper)]
     found = []
+    if live.shaper != "wire":  # tc counts whole bytes per second
+        settings = replace(settings, rate=settings.rate // 8 * 8)
     for name in ("rate", "delay", "jitter", "loss", "duplicate", "corrupt", "reorder"):
         declared, actual = getattr(settings, name), getattr(live, name) or 0.0
         if not _same(declared, actual):

@@ -2,6 +2,7 @@
 
 {"op": "wire",                     what to do: wire, read or unwire
  "lab": "lab", "device_prefix": "wl1a2b3c4d",
+ "seed": 1,
  "shaper": "auto",                 auto: netem where the kernel has it; netem: that or fail; wire: never netem
  "nodes": [{"name": "h1", "namespace": "/proc/123/ns/net",        put in by the engine
             "sysctls": {"net.ipv4.ip_forward": "0", …},
@@ -68,7 +69,7 @@ def _link(link: LinkPlan, plan: LabPlan) -> dict[str, Any]:
             for port in plan.addresses.ports[link.name]
         ],
         "tc": {
-            "netem": link.commands("netem"),
+            "netem": link.commands("netem", plan.spec.seed),
             "tbf": link.commands("tbf"),
             "wire": shaping.wire_commands(link.link),
         },

@@ -1,0 +1,175 @@
+"""The commands, as a student types them: what they print, their exit codes, and what is left afterwards."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab.lab import Lab
+from lab.model.plan import LabSpec
+from tests.support import Bench
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 60.0
+
+
+def command(*words: str) -> list[str]:
+    """The argv of a task."""
+    return [sys.executable, "-m", "invoke", *words]
+
+
+def inv(*words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run a task; it must end with `code`."""
+    done = subprocess.run(
+        command(*words), cwd=ROOT, text=True, capture_output=True, check=False, stdin=subprocess.DEVNULL
+    )
+    assert done.returncode == code, f"{words}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+@pytest.fixture
+def name() -> Iterator[str]:
+    """A name for a lab of the test's own, which is taken down in any case."""
+    given = f"t{os.getpid()}-own"
+    yield given
+    inv("down", "--name", given)
+
+
+def docker(*words: str) -> str:
+    """What a command of Docker's own prints."""
+    return subprocess.run(["docker", *words], text=True, capture_output=True, check=True).stdout
+
+
+def left_of(name: str) -> list[str]:
+    """Every container and network of a lab."""
+    marked = ["--filter", f"label=wirelab.lab={name}", "--quiet"]
+    return [*docker("ps", "--all", *marked).split(), *docker("network", "ls", *marked).split()]
+
+
+def test_a_lab_from_up_to_down(name: str) -> None:
+    """Up, status, run, exec, up again, down: each says what it should, and nothing is left."""
+    up = inv("up", "--topology", "bus", "--nodes", "3", "--name", name)
+    assert f"{name} is up: a bus of 3 nodes" in up.stdout
+    shown = json.loads(inv("status", "--name", name, "--json").stdout)
+    assert (shown["lab"], shown["engine"], shown["topology"]) == (name, "docker", "bus")
+    assert [node["state"] for node in shown["nodes"]] == ["running"] * 3
+    assert [(link["name"], link["state"]) for link in shown["links"]] == [("bus", "up")]
+    run = inv("run", "tcp", "--server", "h1", "--client", "h2", "--message", "hello there!", "--name", name)
+    said = [tuple(line.split(" │ ")) for line in run.stdout.splitlines()]
+    server = [words for who, words in said if who == "h1"]
+    assert server[0] == "server waits for connection"
+    assert server[1].startswith("server accepted connection request from  ('")
+    assert server[2:] == ["server waits for data", "server received  hello there!"]
+    assert ("h2", "client is connected") in said
+    assert inv("exec", "h1", "hostname; echo oops >&2", "--name", name).stdout == "h1\n"
+    inv("exec", "h1", "exit 7", "--name", name, code=7)
+    assert "is there already" in inv("up", "--topology", "bus", "--nodes", "3", "--name", name).stderr
+    inv("down", "--name", name)
+    assert left_of(name) == []
+    assert "nothing is there" in inv("down", "--name", name).stderr
+
+
+def test_a_lost_datagram_is_told(star: Bench) -> None:
+    """A server that never hears its datagram is ended in time, and `run` says so, with exit code 1."""
+    words = ("--server", "h1", "--client", "h2", "--message", "x", "--name", star.lab.name)
+    # Nobody listens on the port that the client sends to: the server's is another.
+    done = subprocess.run(
+        command("run", "udp", *words, "--port", "80"), cwd=ROOT, text=True, capture_output=True, check=False
+    )
+    assert done.returncode == 1
+    assert "1024 to 65535" in done.stdout + done.stderr
+
+
+def test_a_bus_leaves_no_medium_device(name: str) -> None:
+    """The device that carries a bus's rate is in the host's namespace: `down` removes it too."""
+    with Lab.up(LabSpec(name=name, topology="bus", nodes=2), "docker") as lab:
+        device = Path("/sys/class/net", lab.plan.links[0].device)
+        assert device.exists()
+    assert not device.exists()
+
+
+def test_two_labs_of_one_name(star: Bench) -> None:
+    """Another lab of the same name is refused in one line, and the one that is there is left alone."""
+    done = inv("up", "--topology", "ring", "--name", star.lab.name, code=2)
+    assert done.stderr.startswith(f"error: {star.lab.name}: a lab of this name is there, and it is another one")
+    assert star.lab.status().differences == ()
+
+
+def test_a_pool_that_is_taken(name: str) -> None:
+    """Addresses that overlap another network's are refused before anything is made."""
+    docker("network", "create", "--subnet", "198.19.255.0/24", f"{name}-other")
+    try:
+        done = inv("up", "--pool", "198.19.255.64/27", "--name", name, code=3)
+    finally:
+        docker("network", "rm", f"{name}-other")
+    assert "198.19.255.64/27 overlaps 198.19.255.0/24" in done.stderr
+    assert left_of(name) == []
+
+
+def _begin(name: str, *words: str) -> subprocess.Popen[str]:
+    """Begin an `up`, and return when its first objects are there."""
+    process = subprocess.Popen(
+        command("up", "--name", name, *words), cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    deadline = time.monotonic() + PATIENCE
+    while not docker("ps", "--all", "--quiet", "--filter", f"label=wirelab.lab={name}"):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline, "nothing was made"
+    return process
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 130)])
+def test_an_interrupted_up_removes_what_it_made(name: str, number: signal.Signals, code: int) -> None:
+    """Ctrl-C half-way: nothing of the lab is left."""
+    process = _begin(name, "--nodes", "6")
+    process.send_signal(number)
+    _, said = process.communicate(timeout=PATIENCE)
+    assert process.returncode == code, said
+    assert left_of(name) == []
+
+
+def test_a_killed_up_leaves_nothing_that_down_cannot_see(name: str) -> None:
+    """SIGKILL half-way: what is left is seen, `up` makes the lab anew, and `down` removes all of it."""
+    process = _begin(name, "--nodes", "6")
+    process.kill()
+    process.communicate()
+    assert left_of(name)
+    inv("up", "--nodes", "6", "--name", name)
+    inv("status", "--name", name)
+    inv("down", "--name", name)
+    assert left_of(name) == []
+
+
+def test_a_restarted_node_is_named_and_mended(star: Bench) -> None:
+    """`docker restart` loses all that the agent did to a node: status names it with exit code 1, and `up` heals it."""
+    docker("restart", "--time", "0", f"{star.lab.name}-h4")
+    done = inv("status", "--name", star.lab.name, code=1)
+    assert "h4: route to" in done.stdout
+    assert "h4-hub (hub to h4): shaper is noqueue" in done.stdout
+    inv("up", "--name", star.lab.name)
+    assert star.lab.status().differences == ()
+
+
+@pytest.mark.parametrize("topology", ["star", "ring", "bus"])
+def test_the_compose_files_make_the_same_lab(topology: str) -> None:
+    """`docker compose up` alone makes a lab that is wired and shaped as planned."""
+    tool = ["docker-compose"] if shutil.which("docker-compose") else ["docker", "compose"]
+    call = [*tool, "--project-name", f"t{os.getpid()}-compose", "--file", f"compose/{topology}.yml"]
+    inv("build")
+    try:
+        subprocess.run([*call, "up", "--detach"], cwd=ROOT, check=True, capture_output=True, text=True)
+        assert docker("wait", f"{topology}-shaper").strip() == "0", docker("logs", f"{topology}-shaper")
+        found = Lab.find(topology, "docker")
+        assert [str(difference) for difference in found.status().differences] == []
+    finally:
+        subprocess.run([*call, "down", "--volumes"], cwd=ROOT, check=True, capture_output=True, text=True)
+        inv("down", "--name", topology)
