@@ -312,7 +312,7 @@ def bench(_: Context, what: str, nodes: str = "16") -> None:
 
     if what != "up":
         raise WordsError(f"no benchmark is called {what!r}", remedy="there is: up")
-    timings = up_bench.measure(number("--nodes", nodes, "2 to 250"), lambda line: err.print(line))
+    timings = up_bench.measure(number("--nodes", nodes, "2 to 250"), err.print)
     bare = timings[0].median
     for timing in timings:
         print(f"{timing.what:20} {timing.median:6.2f} s   {timing.median / bare:5.2f} x the bare engine calls")

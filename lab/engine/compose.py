@@ -14,7 +14,8 @@ import yaml
 
 from lab.engine import container
 from lab.model import wiring
-from lab.model.plan import LabPlan, LabSpec, LinkPlan, NodePlan, decide
+from lab.model.plan import LabPlan, LabSpec, LinkPlan, decide
+from lab.model.tables import NodePlan
 from lab.model.topology import SHAPES
 
 IMAGE = "wirelab-node:latest"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from lab.model.plan import LabPlan, LinkPlan, NodePlan
+from lab.model.plan import LabPlan, LinkPlan
+from lab.model.tables import NodePlan
 
 LAB, NODE, LINK, WORDS, RUN = "wirelab.lab", "wirelab.node", "wirelab.link", "wirelab.words", "wirelab.run"
 """Labels: all state lives in them."""

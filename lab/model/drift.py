@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from lab.model import readback
-from lab.model.plan import LabPlan, LinkPlan, NodePlan, Route
+from lab.model.plan import LabPlan, LinkPlan
+from lab.model.tables import NodePlan, Route
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,8 @@ from itertools import pairwise
 from typing import Any
 
 from lab.model import shaping
-from lab.model.plan import LabPlan, LinkPlan, NodePlan, device_prefix
+from lab.model.plan import LabPlan, LinkPlan, device_prefix
+from lab.model.tables import NodePlan
 
 
 def document(plan: LabPlan, op: str) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from typing import Any
 import hypothesis
 import pytest
 
-from lab.model.plan import LabPlan, LinkPlan, NodePlan
+from lab.model.plan import LabPlan, LinkPlan
 from lab.model.shaping import Command
+from lab.model.tables import NodePlan
 
 # The same examples every time, and no deadline: a busy machine must not make a test fail.
 hypothesis.settings.register_profile(

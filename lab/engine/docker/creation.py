@@ -13,7 +13,8 @@ from lab.engine import container
 from lab.engine.base import Say
 from lab.engine.docker.client import refusals
 from lab.errors import EngineError, NameTakenError, PoolError
-from lab.model.plan import LabPlan, LinkPlan, NodePlan
+from lab.model.plan import LabPlan, LinkPlan
+from lab.model.tables import NodePlan
 
 MANY_NETWORKS_API = (1, 44)  # from here on a container can be created on several networks at once
 

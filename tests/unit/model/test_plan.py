@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from lab.errors import PoolError, SpecError, TopologyError, WordsError
 from lab.model import plan as model
 from lab.model.media import MEDIA
-from lab.model.plan import LabSpec, as_document, decide, first_flight
+from lab.model.plan import LabSpec, as_document, decide
 from lab.model.routing import POLICIES
+from lab.model.tables import SYSCTLS, first_flight
 from lab.model.topology import SHAPES
 
 NAMES = st.from_regex(r"[a-z0-9][a-z0-9-]{0,30}", fullmatch=True)
@@ -145,7 +146,7 @@ def test_only_who_must_forward_does(kind: str, forwarders: set[str]) -> None:
 def test_every_node_has_the_labs_kernel_settings(kind: str) -> None:
     """No reverse-path filter, no redirects, no IPv6, the lecture's ports; and TCP's congestion control in each row."""
     for node in decide(LabSpec(topology=kind)).nodes:
-        assert node.sysctls.items() >= model.SYSCTLS.items()
+        assert node.sysctls.items() >= SYSCTLS.items()
         assert {route.congctl for route in node.routes} == {"cubic"}
 
 

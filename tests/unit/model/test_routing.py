@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.errors import TopologyError
-from lab.model.plan import LabPlan, LabSpec, Route, decide, first_flight
+from lab.model.plan import LabPlan, LabSpec, decide
 from lab.model.routing import POLICIES, Routing
+from lab.model.tables import Route, first_flight
 from lab.model.topology import SHAPES, build
 
 EVERY = [(kind, policy, count) for kind in SHAPES for policy in POLICIES for count in range(2, 9)]
