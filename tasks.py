@@ -22,7 +22,7 @@ from invoke.tasks import task as invoke_task
 from rich.console import Console
 
 from lab.engine import compose as compose_files
-from lab.engine.select import select
+from lab.engine.select import engines, select
 from lab.errors import CheckError, LabError, WordsError
 from lab.lab import Lab, remove
 from lab.model import plan as model
@@ -161,18 +161,21 @@ def up(
 @task()
 def down(_: Context, name: str = "lab", all: bool = False, engine: str = "auto") -> None:
     """Remove a lab, or all of them."""
-    chosen = select(engine)
-    names = sorted(chosen.labs()) if all else [model.check_name(name)]
-    for each in names:
-        count = remove(chosen, each)
-        err.print(f"{each}: {count} objects removed" if count else f"{each}: nothing is there")
-    if not names:
-        err.print("no lab is there")
+    model.check_name(name)
+    found = [(each, lab) for each in engines(engine) for lab in sorted(each.labs()) if all or lab == name]
+    for each, lab in found:
+        err.print(f"{lab}: {remove(each, lab)} objects removed", markup=False)
+    if not found:
+        err.print("no lab is there" if all else f"{name}: nothing is there", markup=False)
 
 
 @task()
-def status(_: Context, name: str = "lab", json: bool = False, engine: str = "auto") -> None:
-    """Hold what is declared against what is there; exit code 1 where it differs."""
+def status(_: Context, name: str = "lab", all: bool = False, json: bool = False, engine: str = "auto") -> None:
+    """Hold what is declared against what is there, exit code 1 where it differs; `--all` lists the labs."""
+    if all:
+        labs = [(each.name, record) for each in engines(engine) for record in each.labs().values()]
+        print_json(report.labs_document(labs)) if json else out.print(report.labs_table(labs))
+        return
     found = Lab.find(name, engine).status()
     if json:
         print_json(report.status_document(found))
@@ -180,6 +183,16 @@ def status(_: Context, name: str = "lab", json: bool = False, engine: str = "aut
         out.print(report.status_table(found))
     if found.differences:
         raise Exit(code=CheckError.exit_code)
+
+
+@task()
+def heal(_: Context, name: str = "lab", engine: str = "auto") -> None:
+    """Mend every difference between what is declared and what is there."""
+    with progress() as say:
+        mended = Lab.find(name, engine).heal(say)
+    for difference in mended:
+        err.print(f"mended: {difference}", markup=False)
+    err.print(f"{name}: {len(mended)} differences mended" if mended else f"{name}: nothing to mend")
 
 
 @task(iterable=["link"])
@@ -307,12 +320,10 @@ def _must(command: list[str]) -> None:
 
 @task(positional=["what"])
 def bench(_: Context, what: str, nodes: str = "16") -> None:
-    """Measure: `bench up` times a star beside the bare engine calls, in one run."""
+    """Measure: `bench up` times a star beside the bare engine calls, and beside Mininet, in one run."""
     from bench import up as up_bench  # noqa: PLC0415 - a benchmark loads what a task does not need
 
     if what != "up":
         raise WordsError(f"no benchmark is called {what!r}", remedy="there is: up")
     timings = up_bench.measure(number("--nodes", nodes, "2 to 250"), err.print)
-    bare = timings[0].median
-    for timing in timings:
-        print(f"{timing.what:20} {timing.median:6.2f} s   {timing.median / bare:5.2f} x the bare engine calls")
+    print("\n".join(up_bench.table(timings)))

@@ -65,5 +65,3 @@ class BareStar:
             self.api.connect_container_to_network(made, network, ipv4_address=address)
         self.api.start(made)
         return str(made)
-
-

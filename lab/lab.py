@@ -11,10 +11,10 @@ from typing import Any, Self
 
 from lab.engine.base import Engine, LabRecord, Process, Say, unheard
 from lab.engine.select import engines, holder, select
-from lab.errors import NameTakenError, PoolError, TransitError, UnknownLabError, WordsError
+from lab.errors import EngineError, NameTakenError, PoolError, TransitError, UnknownLabError, WordsError
 from lab.model import wiring
 from lab.model.drift import Difference, differences
-from lab.model.plan import LabPlan, LabSpec, check_name, decide
+from lab.model.plan import LabPlan, LabSpec, check_name, check_words, decide
 
 TRIES = 8  # of blocks of addresses that others took while we looked
 
@@ -61,7 +61,7 @@ class Lab:
             WordsError: the words do not describe a lab, or one of that name is another one.
             MachineError: the machine lacks something. Nothing of the lab is left then.
         """
-        decide(spec)  # wrong words need no engine to be found wrong
+        check_words(spec)  # wrong words need no engine to be found wrong
         chosen = holder(spec.name, engine) or select(engine, say)
         record = chosen.labs().get(spec.name)
         if record is None:
@@ -69,7 +69,7 @@ class Lab:
         found = cls._same(record, spec)
         lab = cls(chosen, decide(found))
         if missing := lab._missing(record):
-            say(f"{missing[0]} is missing: making the lab anew")
+            say(f"{missing[0]} is not there: making the lab anew")
             chosen.remove(spec.name)
             return cls._create(spec, chosen, say)
         say(f"{spec.name} is there already")
@@ -114,7 +114,7 @@ class Lab:
             taken = engine.taken()
             plan = decide(spec, [*taken, *refused])
             _check_pool(plan, taken)
-            plan = decide(replace(spec, pool=str(plan.addresses.block)))
+            plan = replace(plan, spec=replace(spec, pool=str(plan.addresses.block)))
             lab = cls(engine, plan)
             try:
                 engine.create(plan, say)
@@ -154,6 +154,19 @@ class Lab:
         if wire["links"] and not carries(self.engine.ask_wire(self.name, {"op": "stats"}), wire):
             say(f"starting the software wire for {len(wire['links'])} links")
             self.engine.start_wire(self.name, wire)
+        self._prove(answer)
+
+    def _prove(self, live: dict[str, Any]) -> None:
+        """Hold what was read back after wiring against the plan.
+
+        Raises:
+            EngineError: something could not be set as declared.
+        """
+        live = live | {"wire": self._wire_stats(live["links"])}
+        running = {node.name: "running" for node in self.plan.nodes}
+        if found := differences(self.plan, running, live):
+            more = f", and {len(found) - 1} more" if len(found) > 1 else ""
+            raise EngineError(f"it was wired, and yet: {found[0]}{more}", where=self.name, remedy="./inv up again")
 
     def _no_transit(self, answer: dict[str, Any]) -> TransitError:
         ways = ", ".join(probe["why"] for probe in answer["unanswered"][:4])
@@ -163,11 +176,11 @@ class Lab:
             remedy = "sudo iptables -I DOCKER-USER -s 198.18.0.0/15 -d 198.18.0.0/15 -j ACCEPT, then again"
         else:
             cause = f"{facts.name} {facts.version} may isolate its networks in a way that we do not know"
-            remedy = "./inv doctor tells more"
+            remedy = "--engine netns needs no Docker (Linux, as root); or try a newer Docker"
         return TransitError(f"no packet passes on {ways}: {cause}", where=self.name, remedy=remedy)
 
     def _missing(self, record: LabRecord) -> list[str]:
-        nodes = [node.name for node in self.plan.nodes if node.name not in record.nodes]
+        nodes = [node.name for node in self.plan.nodes if record.nodes.get(node.name) != "running"]
         return nodes + [link.name for link in self.plan.links if link.name not in record.links]
 
     def down(self) -> int:

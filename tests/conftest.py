@@ -7,6 +7,8 @@ from collections.abc import Generator
 
 import pytest
 
+pytest.register_assert_rewrite("tests.engine_contract", "tests.support")
+
 STRICT = os.environ.get("WIRELAB_STRICT") == "1"
 
 

@@ -55,7 +55,9 @@ def wire(document: dict[str, Any]) -> dict[str, Any]:
         the software wire has to be told), and what `read` returns.
     """
     found = _on_nodes(document, _configurer(document))
-    located = ports.locate(found)
+    located = ports.locate(
+        {node: {link: face.peer for link, face in by_link.items()} for node, by_link in found.items()}
+    )
     ports.prepare(document["links"], located)
     unanswered = probe.run(document["probes"], _namespaces(document))
     if unanswered:
@@ -65,8 +67,7 @@ def wire(document: dict[str, Any]) -> dict[str, Any]:
     on_wire = [link for link in document["links"] if chosen[link["name"]] == "wire"]
     ports.make_media([link for link in document["links"] if link["shared"] and link not in on_wire])
     ports.take_off_bridge(on_wire, located)
-    for link in document["links"]:
-        ports.shape(link, chosen[link["name"]], located, seeds="seed" in netem)
+    ports.shape(document["links"], chosen, located, seeds="seed" in netem)
     return {"unanswered": [], "chosen": chosen, "wire": wire_document(document, on_wire, located)} | read(document)
 
 
@@ -122,12 +123,11 @@ def read(document: dict[str, Any]) -> dict[str, Any]:
     """What is there: `nodes` and `links` by name, as `nodes.read` and `ports.read` tell, and facts of the machine."""
     alive = {name for name, namespace in _namespaces(document).items() if Path(namespace).exists()}
     state = {"nodes": [node for node in document["nodes"] if node["name"] in alive]}
-    found = _on_nodes(document | state, lambda node: nodes.find(node, nodes.interfaces()))
-    located = ports.locate(found)
-    return {
-        "nodes": _on_nodes(document | state, nodes.read),
-        "links": {link["name"]: ports.read(link, located) for link in document["links"]},
-    } | facts()
+    live = _on_nodes(document | state, nodes.read)
+    located = ports.locate(
+        {node: {link: face["peer"] for link, face in here["interfaces"].items()} for node, here in live.items()}
+    )
+    return {"nodes": live, "links": ports.read(document["links"], located)} | facts()
 
 
 def unwire(document: dict[str, Any]) -> dict[str, Any]:

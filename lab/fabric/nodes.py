@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,9 @@ from . import offloads
 from .tools import AgentError, ask, batch
 
 SYSCTL_ROOT = Path("/proc/sys")
+ADDRESSES = ("address", "show")
+ROUTES = ("route", "show")
+NEIGHBOURS = ("neigh", "show", "nud", "permanent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +32,14 @@ class Interface:
     addresses: tuple[str, ...]
 
 
-def interfaces() -> list[Interface]:
-    """The interfaces of the caller's namespace, but for the loopback."""
+def interfaces(entries: list[dict[str, Any]] | None = None) -> list[Interface]:
+    """The interfaces of the caller's namespace, but for the loopback.
+
+    Args:
+        entries: what `ip -json address show` prints, where it was asked already.
+    """
+    if entries is None:
+        (entries,) = ask("ip", ADDRESSES)
     return [
         Interface(
             device=entry["ifname"],
@@ -42,7 +51,7 @@ def interfaces() -> list[Interface]:
                 f"{info['local']}/{info['prefixlen']}" for info in entry["addr_info"] if info["family"] == "inet"
             ),
         )
-        for entry in ask("ip", "-json", "address", "show")
+        for entry in entries
         if entry["link_type"] == "ether"
     ]
 
@@ -175,24 +184,15 @@ def read(node: dict[str, Any]) -> dict[str, Any]:
         `interfaces` by link (device, peer, mac, mtu, up, addresses, offloads that are on), `routes` (rows as
         ip(8) prints them), `neighbours` (hardware address by address, permanent ones), `sysctls` that the plan names.
     """
-    found = find(node, interfaces())
+    entries, routes, neighbours = ask("ip", ADDRESSES, ROUTES, NEIGHBOURS)
+    found = find(node, interfaces(entries))
     return {
         "interfaces": {
-            link: {
-                "device": interface.device,
-                "peer": interface.peer,
-                "mac": interface.mac,
-                "mtu": interface.mtu,
-                "up": interface.up,
-                "addresses": list(interface.addresses),
-                "offloads": offloads.still_on(interface.device),
-            }
+            link: asdict(interface) | {"offloads": offloads.still_on(interface.device)}
             for link, interface in found.items()
         },
-        "routes": ask("ip", "-json", "-details", "route", "show"),
-        "neighbours": {
-            entry["dst"]: entry.get("lladdr", "") for entry in ask("ip", "-json", "neigh", "show", "nud", "permanent")
-        },
+        "routes": routes,
+        "neighbours": {entry["dst"]: entry.get("lladdr", "") for entry in neighbours},
         "sysctls": {name: _sysctl(name) for name in node["sysctls"]},
     }
 

@@ -5,37 +5,37 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 from . import offloads
-from .nodes import Interface, write_sysctl
+from .nodes import write_sysctl
 from .tools import AgentError, ask, batch
 
 Ports = dict[str, dict[str, str]]  # device by link and node
 
 
-def locate(found: Mapping[str, Mapping[str, Interface]]) -> Ports:
+def locate(peers: Mapping[str, Mapping[str, int]]) -> Ports:
     """The port at the other end of every node's cable, in the caller's namespace.
 
     Args:
-        found: interfaces by node and link.
+        peers: index of the port, by node and link.
 
     Returns:
         Device names by link and node; ports that are gone are left out.
     """
     names = dict(socket.if_nameindex())
     ports: Ports = {}
-    for node, by_link in found.items():
-        for link, interface in by_link.items():
-            if interface.peer in names:
-                ports.setdefault(link, {})[node] = names[interface.peer]
+    for node, by_link in peers.items():
+        for link, peer in by_link.items():
+            if peer in names:
+                ports.setdefault(link, {})[node] = names[peer]
     return ports
 
 
 def prepare(links: list[dict[str, Any]], ports: Ports) -> None:
     """Make the ports and their bridges plain cables: MTU, no offloads, no IPv6, and on a bus everybody hears all."""
-    bridges = {port["ifname"]: port.get("master", "") for port in ask("ip", "-json", "link", "show")}
+    (present,) = ask("ip", ("link", "show"))
+    bridges = {port["ifname"]: port.get("master", "") for port in present}
     commands: list[list[str]] = []
     for link in links:
         devices = list(ports.get(link["name"], {}).values())
@@ -85,7 +85,8 @@ def take_off_bridge(links: list[dict[str, Any]], ports: Ports) -> None:
     """Make links ready for the software wire: their ports leave the bridge, and lose what shaped them."""
     devices = [device for link in links for device in ports[link["name"]].values()]
     batch("ip", [["link", "set", "dev", device, "nomaster"] for device in devices], "fabric")
-    shaped = [device for device in devices if _root_qdisc(device)["kind"] not in ("noqueue", "none")]
+    qdiscs = _root_qdiscs() if devices else {}
+    shaped = [device for device in devices if qdiscs.get(device, {}).get("kind", "noqueue") != "noqueue"]
     batch("tc", [["qdisc", "delete", "dev", device, "root"] for device in shaped], "fabric")
 
 
@@ -95,21 +96,26 @@ def devices_of(link: dict[str, Any], ports: Ports) -> dict[str, str]:
     return tokens | {f"medium@{link['name']}": link["device"]}
 
 
-def shape(link: dict[str, Any], shaper: str, ports: Ports, *, seeds: bool) -> None:
-    """Run a link's tc commands.
+def shape(links: list[dict[str, Any]], chosen: Mapping[str, str], ports: Ports, *, seeds: bool) -> None:
+    """Run the tc commands of all links.
 
     Args:
-        link: the link's entry in the wiring document.
-        shaper: `netem`, `tbf` or `wire`.
+        links: their entries in the wiring document.
+        chosen: `netem`, `tbf` or `wire`, by link.
         ports: what `locate` found.
         seeds: whether netem takes a seed here.
 
     Raises:
         AgentError: tc refused a command; the error names the link.
     """
-    tokens = devices_of(link, ports)
-    commands = [list(_filled(command, tokens)) for command in link["tc"][shaper]]
-    batch("tc", commands if seeds else map(_without_seed, commands), link["name"])
+    commands: list[list[str]] = []
+    where: list[str] = []
+    for link in links:
+        tokens = devices_of(link, ports)
+        for command in link["tc"][chosen[link["name"]]]:
+            commands.append(list(_filled(command if seeds else _without_seed(command), tokens)))
+            where.append(link["name"])
+    batch("tc", commands, where)
 
 
 def _without_seed(command: list[str]) -> list[str]:
@@ -124,49 +130,59 @@ def _filled(command: list[str], tokens: dict[str, str]) -> Iterator[str]:
         yield tokens.get(word, word) if before == "dev" else word
 
 
-def read(link: dict[str, Any], ports: Ports) -> dict[str, Any]:
-    """How a link is shaped now.
+def read(links: list[dict[str, Any]], ports: Ports) -> dict[str, Any]:
+    """How links are shaped now.
 
     Returns:
-        `ports` by node (`device`, `bridge`, `up`, `mtu`, `offloads`) and `directions`: one for a shared link, else
-        two in the order of the wiring document, each with `kind`, `options` and counters as tc(8) prints them.
+        By link: `ports` by node (`device`, `bridge`, `up`, `mtu`, `offloads`); `directions`, one for a shared link,
+        else two in the order of the wiring document, each with `kind`, `options` and counters as tc(8) prints them;
+        and `redirected`, the nodes whose frames go through the shared link's medium device.
     """
-    mine = ports.get(link["name"], {})
+    (present,) = ask("ip", ("link", "show"))
+    entries = {entry["ifname"]: entry for entry in present}
+    qdiscs = _root_qdiscs()
+    redirects = _redirects(
+        [device for link in links if link["shared"] for device in ports.get(link["name"], {}).values()]
+    )
+    state = {}
+    for link in links:
+        mine = ports.get(link["name"], {})
+        ends = [link["device"]] if link["shared"] else [mine.get(end["node"], "") for end in reversed(link["ends"])]
+        state[link["name"]] = {
+            "ports": {node: _read_port(entries[device]) for node, device in mine.items()},
+            "directions": [_root(device, entries, qdiscs) for device in ends],
+            "redirected": [node for node, device in mine.items() if redirects.get(device) == link["device"]],
+        }
+    return state
+
+
+def _root_qdiscs() -> dict[str, dict[str, Any]]:
+    """The root qdisc of every device in the caller's namespace that has one."""
+    (found,) = ask("tc", ("qdisc", "show"))
+    return {entry["dev"]: entry for entry in found if entry.get("root")}
+
+
+def _root(device: str, entries: dict[str, Any], qdiscs: dict[str, Any]) -> dict[str, Any]:
+    return qdiscs.get(device, {"kind": "noqueue"}) if device in entries else {"kind": "gone"}
+
+
+def _redirects(devices: list[str]) -> dict[str, str]:
+    """Where each device's incoming frames are sent, if anywhere."""
+    answers = ask("tc", *(("filter", "show", "dev", device, "ingress") for device in devices))
     return {
-        "ports": {node: _read_port(device) for node, device in mine.items()},
-        "directions": list(_directions(link, mine)),
-        "redirected": [node for node, device in mine.items() if link["shared"] and _redirects(device, link["device"])],
+        device: action["to_dev"]
+        for device, entries in zip(devices, answers, strict=True)
+        for entry in entries
+        for action in entry.get("options", {}).get("actions", [])
+        if "to_dev" in action
     }
 
 
-def _directions(link: dict[str, Any], mine: dict[str, str]) -> Iterator[dict[str, Any]]:
-    if link["shared"]:
-        yield _root_qdisc(link["device"])
-        return
-    for end in reversed(link["ends"]):
-        device = mine.get(end["node"])
-        yield _root_qdisc(device) if device else {"kind": "gone"}
-
-
-def _root_qdisc(device: str) -> dict[str, Any]:
-    if not Path(f"/sys/class/net/{device}").exists() and device not in {name for _, name in socket.if_nameindex()}:
-        return {"kind": "gone"}
-    found = [entry for entry in ask("tc", "-s", "-json", "qdisc", "show", "dev", device) if entry.get("root")]
-    return found[0] if found else {"kind": "none"}
-
-
-def _redirects(device: str, medium: str) -> bool:
-    filters = ask("tc", "-json", "filter", "show", "dev", device, "ingress")
-    actions = [action for entry in filters for action in entry.get("options", {}).get("actions", [])]
-    return any(action.get("to_dev") == medium for action in actions)
-
-
-def _read_port(device: str) -> dict[str, Any]:
-    entry = ask("ip", "-json", "link", "show", "dev", device)[0]
+def _read_port(entry: dict[str, Any]) -> dict[str, Any]:
     return {
-        "device": device,
+        "device": entry["ifname"],
         "bridge": entry.get("master", ""),
         "up": "UP" in entry["flags"],
         "mtu": entry["mtu"],
-        "offloads": offloads.still_on(device),
+        "offloads": offloads.still_on(entry["ifname"]),
     }

@@ -111,6 +111,28 @@ class LabPlan:
         return next(link for link in self.links if link.name == name)
 
 
+def check_words(spec: LabSpec) -> Topology:
+    """Find out whether words describe a lab, without deciding its addresses and routes.
+
+    Returns:
+        The nodes and links that they describe.
+
+    Raises:
+        WordsError: they do not describe a lab.
+    """
+    check_name(spec.name)
+    for what, value, known in (
+        ("routing", spec.routing, POLICIES),
+        ("shaper", spec.shaper, shaping.SHAPERS),
+    ):
+        if value not in known:
+            raise WordsError(f"no {what} is called {value!r}", remedy=f"there are {', '.join(known)}")
+    graph = topology.build(spec.topology, spec.nodes, spec.media, _once(spec.links))
+    if spec.pool:
+        addressing.read_pool(spec.pool, addressing.block_prefix(graph))
+    return graph
+
+
 def decide(spec: LabSpec, taken: list[IPv4Network] | None = None) -> LabPlan:
     """Decide everything.
 
@@ -122,11 +144,7 @@ def decide(spec: LabSpec, taken: list[IPv4Network] | None = None) -> LabPlan:
         WordsError: the words do not describe a lab.
         PoolError: no addresses are left.
     """
-    check_name(spec.name)
-    for what, value, known in (("routing", spec.routing, POLICIES), ("shaper", spec.shaper, shaping.SHAPERS)):
-        if value not in known:
-            raise WordsError(f"no {what} is called {value!r}", remedy=f"there are {', '.join(known)}")
-    graph = topology.build(spec.topology, spec.nodes, spec.media, _once(spec.links))
+    graph = check_words(spec)
     prefix = addressing.block_prefix(graph)
     block = (
         addressing.read_pool(spec.pool, prefix) if spec.pool else addressing.free_block(spec.name, prefix, taken or [])

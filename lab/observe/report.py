@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -11,14 +11,16 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from lab.engine.base import LabRecord
 from lab.errors import LabError
-from lab.lab import Status
+from lab.lab import Status, summary
 from lab.model import readback
 from lab.model.media import Settings
 from lab.model.plan import LabPlan, LinkPlan, declared
 from lab.model.readback import Figures
 from lab.model.units import say_rate, say_share, say_size, say_time
 from lab.observe.conversation import Conversation, Outcome
+from lab.observe.steps import Measurement
 
 
 def error(failure: LabError) -> str:
@@ -126,12 +128,28 @@ def gone_text(figures: Figures) -> str:
     return ", ".join(f"{reason} {count}" for reason, count in figures.gone.items()) or "-"
 
 
-def labs_table(rows: list[tuple[str, str, int, int]]) -> RenderableType:
-    """All labs: name, summary, nodes that run, nodes in all."""
-    table = _table(None, "lab", "what it is", "nodes running")
-    for name, summary, running, count in rows:
-        table.add_row(name, escape(summary), f"{running} of {count}")
-    return table
+def labs_document(labs: list[tuple[str, LabRecord]]) -> list[dict[str, Any]]:
+    """Every lab with the engine that has it, as a JSON document."""
+    return [
+        {
+            "lab": record.name,
+            "engine": engine,
+            "words": asdict(record.spec) if record.spec else None,
+            "nodes": record.nodes,
+            "links": sorted(record.links),
+        }
+        for engine, record in labs
+    ]
+
+
+def labs_table(labs: list[tuple[str, LabRecord]]) -> RenderableType:
+    """Every lab with the engine that has it, for people."""
+    table = _table(None, "lab", "what it is", "engine", "nodes running")
+    for engine, record in labs:
+        running = sum(state == "running" for state in record.nodes.values())
+        what = summary(record.spec) if record.spec else "made by another version"
+        table.add_row(record.name, escape(what), engine, f"{running} of {len(record.nodes)}")
+    return table if labs else Text("no lab is there")
 
 
 def welcome(plan: LabPlan) -> RenderableType:
@@ -221,6 +239,82 @@ def plan_commands(plan: LabPlan) -> str:
         shaper = "netem" if link.by_wire else "tbf"
         lines += (f"  tc {' '.join(command)}" for command in link.commands(shaper))
     return "\n".join(lines)
+
+
+def measurements_document(plan: LabPlan, engine: str, found: Sequence[Measurement]) -> dict[str, Any]:
+    """A verification as one JSON document, in bit/s, seconds and shares; the error of a rate is a share of it."""
+    return {
+        "lab": plan.name,
+        "engine": engine,
+        "topology": plan.topology.kind,
+        "good": all(row.good for row in found),
+        "measurements": [
+            {
+                "link": row.link,
+                "from": row.sender,
+                "to": row.receiver,
+                "what": row.what,
+                "predicted": row.predicted.value,
+                "lowest": row.predicted.lowest,
+                "highest": row.predicted.highest,
+                "measured": row.measured,
+                "error": row.error,
+                "judged": row.predicted.judged,
+                "good": row.good,
+                "samples": row.samples,
+                "note": row.note,
+            }
+            for row in found
+        ],
+    }
+
+
+def measurements_table(plan: LabPlan, engine: str, found: Sequence[Measurement]) -> RenderableType:
+    """A verification for people: each measurement beside its prediction, and what is to be said of it below."""
+    title = f"lab {plan.name}: {plan.topology.kind} on {engine}, predicted and measured"
+    table = _table(title, "link", "direction", "what", "predicted", "measured", "error", "of", "")
+    for column in table.columns[3:6]:
+        column.justify = "right"
+    notes: dict[str, int] = {}
+    before = ""
+    for row in found:
+        mark = f" ({notes.setdefault(row.note, len(notes) + 1)})" if row.note else ""
+        word, style = ("good", "green") if row.predicted.judged else ("-", "dim")
+        verdict = Text(word if row.good else "NOT GOOD", style=style if row.good else "bold red") + mark
+        link, before = ("" if row.link == before else row.link), row.link
+        shown = (_amount(row, row.predicted.value), _amount(row, row.measured), _error(row))
+        table.add_row(link, _direction(row), row.what, *shown, row.samples, verdict)
+    return Group(table, *(Text(f"  ({number}) {note}", style="dim") for note, number in notes.items()))
+
+
+def _direction(row: Measurement) -> str:
+    if row.sender == row.receiver:
+        return row.sender
+    return f"{row.sender} {'⇄' if row.what == 'round trip' else '→'} {row.receiver}"
+
+
+def _amount(row: Measurement, value: float | None) -> str:
+    if value is None:
+        return "-"
+    if row.is_rate:
+        small = (row.predicted.value or value) < 1e6  # noqa: PLR2004 - one Mbit/s
+        return f"{value / 1e3:,.3f} kbit/s" if small else f"{value / 1e6:,.3f} Mbit/s"
+    return f"{value * 1e3:,.2f} ms" if row.what == "round trip" else f"{value * 100:.2f} %"
+
+
+def _error(row: Measurement) -> str:
+    if row.error is None:
+        return "-"
+    if row.is_rate:
+        return f"{row.error * 100:+.2f} %"
+    return f"{row.error * 1e3:+.2f} ms" if row.what == "round trip" else f"{row.error * 100:+.2f} points"
+
+
+def verdict(name: str, found: Sequence[Measurement]) -> str:
+    """What did not hold, link and direction named, and what to do next; empty where all is good."""
+    bad = [row for row in found if not row.good]
+    lines = [f"{row.link} ({row.sender} to {row.receiver}): {row.what} is not as predicted" for row in bad]
+    return "\n".join(f"error: {line}" for line in lines) + f"\n  next: ./inv status --name {name}" * bool(bad)
 
 
 def _table(title: str | None, *columns: str) -> Table:

@@ -159,6 +159,17 @@ def test_a_restarted_node_is_named_and_mended(star: Bench) -> None:
     assert star.lab.status().differences == ()
 
 
+def test_a_dead_wire_is_named_and_restarted(name: str) -> None:
+    """When the software wire dies, status says so with exit code 1, and `heal` brings the links back."""
+    inv("up", "--nodes", "2", "--media", "satellite", "--shaper", "wire", "--name", name)
+    docker("kill", f"{name}-wire")
+    assert "wire, dead" in inv("status", "--name", name, code=1).stdout
+    assert "mended" in inv("heal", "--name", name).stderr
+    inv("status", "--name", name)
+    assert "1 received" in inv("exec", "h1", "ping -c 1 -W 5 h2", "--name", name).stdout
+    assert "nothing to mend" in inv("heal", "--name", name).stderr
+
+
 @pytest.mark.parametrize("topology", ["star", "ring", "bus"])
 def test_the_compose_files_make_the_same_lab(topology: str) -> None:
     """`docker compose up` alone makes a lab that is wired and shaped as planned."""

@@ -25,6 +25,7 @@ from lab.errors import EngineError
 from lab.model.plan import LabPlan, LabSpec
 
 IN_FLIGHT = 8  # the engine works on few requests at once; more of them only wait there
+SWEEPS = 5  # of a removal, each over what turned up during the one before
 T = TypeVar("T")
 
 
@@ -99,12 +100,21 @@ class DockerEngine:
         return self._remove(f"{container.LAB}={name}")
 
     def _remove(self, label: str) -> int:
-        with refusals("docker"):
-            containers = self._api.containers(all=True, filters={"label": label})
-            networks = self._api.networks(filters={"label": label})
-        self._each(self._remove_container, (found["Id"] for found in containers))
-        self._each(self._remove_network, (found["Id"] for found in networks))
-        return len(containers) + len(networks)
+        """Remove everything that carries a label, until a listing is empty.
+
+        The engine finishes what it was asked for even when the one who asked is gone, so more may turn up.
+        """
+        total = 0
+        for _ in range(SWEEPS):
+            with refusals("docker"):
+                containers = self._api.containers(all=True, filters={"label": label})
+                networks = self._api.networks(filters={"label": label})
+            if not containers and not networks:
+                break
+            self._each(self._remove_container, (found["Id"] for found in containers))
+            self._each(self._remove_network, (found["Id"] for found in networks))
+            total += len(containers) + len(networks)
+        return total
 
     def _remove_container(self, identity: str) -> None:
         try:

@@ -1,0 +1,221 @@
+"""`NetnsEngine`: what `lab.engine.base.Engine` asks, by Linux namespaces and the programs of the host."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Any
+
+from lab.engine.base import EngineFacts, LabRecord, Say
+from lab.engine.netns import commands, folder, marks, order, wire
+from lab.engine.netns.folder import Folder
+from lab.engine.netns.process import NetnsProcess
+from lab.engine.netns.root import LOG
+from lab.errors import EngineError
+from lab.model.plan import LabPlan
+
+BIRTH_SECONDS = 120
+
+
+class NetnsEngine:
+    """Makes labs of this machine's own namespaces. Needs root."""
+
+    name = marks.ENGINE
+
+    def facts(self) -> EngineFacts:
+        """The kernel's version; it is all that the engine is made of."""
+        commands.check_machine()
+        return EngineFacts(self.name, commands.kernel())
+
+    def labs(self) -> dict[str, LabRecord]:
+        """Every lab that has a folder or a process; one that is just being made is waited for."""
+        for name in folder.names():
+            with Folder(name).finished():
+                pass
+        found: dict[str, list[marks.Found]] = {name: [] for name in folder.names()}
+        for process in marks.processes():
+            found.setdefault(process.lab, []).append(process)
+        return {name: _record(name, processes) for name, processes in found.items()}
+
+    def taken(self) -> list[IPv4Network]:
+        """The blocks of the labs that are there; they would not collide, but be mistaken for one another."""
+        described = (Folder(name).description() for name in folder.names())
+        return [each.block for each in described if each]
+
+    def prepare(self, say: Say) -> str:  # noqa: ARG002 - there is nothing to say
+        """Nodes run the host's programs; that they can be had is all there is to see to."""
+        commands.check_machine()
+        return "the host's own programs"
+
+    def create(self, plan: LabPlan, say: Say) -> None:
+        """Make the fabric, all nodes at once, and the cables between them."""
+        commands.check_machine()
+        place = Folder(plan.name)
+        say(f"making {len(plan.nodes)} nodes and {len(plan.links)} links")
+
+        def take_back() -> None:
+            say("removing what was made")
+            _remove(place)
+
+        with place.claim(take_back):
+            place.describe(plan, order.bridges(plan))
+            self._make(plan, place)
+
+    def _make(self, plan: LabPlan, place: Folder) -> None:
+        _raise_error(self._run(plan.name, commands.module("lab.engine.netns.birth"), order.birth(plan, place.path)))
+        lay = commands.in_fabric(
+            _there(place.fabric(), plan.name, "the fabric"), commands.module("lab.fabric.cables", "-")
+        )
+        keepers = {node.name: _there(place.node(node.name), plan.name, node.name) for node in plan.nodes}
+        _raise_error(self._run(plan.name, lay, order.cables(plan, keepers)))
+
+    def remove(self, name: str) -> int:
+        """End a lab's processes, with which its namespaces and cables go, and remove its folder."""
+        place = Folder(name)
+        with place.finished(alone=True):
+            return _remove(place)
+
+    def agent(self, name: str, document: dict[str, Any]) -> dict[str, Any]:
+        """Run the agent in the fabric's network namespace."""
+        place = Folder(name)
+        fabric = place.fabric()
+        if fabric is None and document["op"] == "unwire":
+            return {"ok": True, "removed": []}  # it went with the fabric
+        process_of = place.nodes()
+        for node in document["nodes"]:
+            node["namespace"] = f"/proc/{process_of.get(node['name'], 'gone')}/ns/net"
+        agent = commands.module("lab.fabric.agent", "-")
+        answer = self._run(name, commands.in_fabric(_there(fabric, name, "the fabric"), agent), document)
+        _raise_error(answer)
+        return answer
+
+    @staticmethod
+    def _run(name: str, argv: Sequence[str], document: dict[str, Any]) -> dict[str, Any]:
+        """Run a helper that takes a JSON document and prints one."""
+        try:
+            done = subprocess.run(
+                argv,
+                input=json.dumps(document),
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=BIRTH_SECONDS,
+                env=commands.helper_environment(name, marks.HELPER),
+                cwd="/",
+                start_new_session=True,  # what it leaves behind shall not hear our Ctrl-C
+            )
+        except subprocess.TimeoutExpired:
+            raise EngineError(f"{argv[-1]} took more than {BIRTH_SECONDS} s", where=name) from None
+        if not done.stdout:
+            said = done.stderr.strip()[-400:]
+            raise EngineError(f"a helper failed with status {done.returncode}: {said}", where=name)
+        answer: dict[str, Any] = json.loads(done.stdout)
+        return answer
+
+    def start(self, name: str, node: str, argv: Sequence[str], env: Mapping[str, str] | None = None) -> NetnsProcess:
+        """Start a program under the supervisor, which logs what it says and ends it when we go away."""
+        program = self._on_node(name, node, commands.supervised(argv), env)
+        return NetnsProcess(program, commands.plain_environment())
+
+    def _on_node(self, name: str, node: str, argv: Sequence[str], env: Mapping[str, str] | None = None) -> list[str]:
+        keeper = _there(Folder(name).node(node), name, node)
+        return commands.on_node(name, node, keeper, argv, env)
+
+    def shell(self, name: str, node: str, argv: Sequence[str]) -> list[str]:
+        """nsenter(1) into the node, with the caller's terminal."""
+        return self._on_node(name, node, argv, order.terminal())
+
+    def put(self, name: str, node: str, source: Path, target: str) -> None:
+        """Copy a file, owned by root, with its permissions.
+
+        It is done by a program on the node, for a node's links lead elsewhere when they are followed on the host.
+        """
+        place, _, given = target.rpartition("/")
+        path = f"{place}/{given or source.name}"
+        mode = f"{source.stat().st_mode & 0o777:o}"
+        copy = ["install", f"--mode={mode}", "--no-target-directory", "--", "/dev/stdin", path]
+        with source.open("rb") as content:
+            argv = self._on_node(name, node, copy)
+            done = subprocess.run(argv, stdin=content, capture_output=True, text=True, check=False)
+        if done.returncode:
+            remedy = f"does {place or '/'} exist there? ./inv exec {node} 'ls -ld {place or '/'}'"
+            raise EngineError(done.stderr.strip() or "could not copy", where=f"{name}-{node}", remedy=remedy)
+
+    def logs(self, name: str, node: str, *, follow: bool) -> Iterator[str]:
+        """What the supervisor wrote down."""
+        tail = ["tail", "--lines=+1", *(["--follow=name", "--sleep-interval=0.2"] if follow else []), LOG]
+        argv = self._on_node(name, node, tail)
+        with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True) as reader:
+            try:
+                for line in reader.stdout or ():
+                    yield line.decode(errors="replace").rstrip("\n")
+            finally:
+                _stop_reader(reader)
+
+    def start_wire(self, name: str, document: dict[str, Any]) -> None:
+        """Start, or replace, the lab's one wire process.
+
+        Raises:
+            EngineError: it did not get ready; with what it said.
+        """
+        place = Folder(name)
+        wire.start(place, _there(place.fabric(), name, "the fabric"), document)
+
+    def ask_wire(self, name: str, request: dict[str, Any]) -> dict[str, Any] | None:
+        """One request to the wire's control socket; None where no wire runs."""
+        return wire.ask(Folder(name), request)
+
+
+def _record(name: str, processes: list[marks.Found]) -> LabRecord:
+    """What is there of a lab; a node or link counts only if it is whole."""
+    place = Folder(name)
+    description = place.description()
+    words = description.words if description else next((each.words for each in processes if each.words), "")
+    nodes = dict.fromkeys(sorted({*place.nodes(), *(each.node for each in processes if each.node)}), "running")
+    return LabRecord(name, folder.read_words(words), nodes, _links(place, description))
+
+
+def _links(place: Folder, description: folder.Description | None) -> frozenset[str]:
+    """The links whose bridge is in the fabric."""
+    fabric = place.fabric()
+    if fabric is None or description is None:
+        return frozenset()
+    try:
+        rows = Path(f"/proc/{fabric}/net/dev").read_text().splitlines()[2:]
+    except OSError:  # it ended just now
+        return frozenset()
+    devices = {row.partition(":")[0].strip() for row in rows}
+    return frozenset(link for link, bridge in description.bridges.items() if bridge in devices)
+
+
+def _remove(place: Folder) -> int:
+    """Kill until nothing is left to kill: what is just being made may fork between a look and a kill."""
+    record = _record(place.name, found := marks.processes(place.name))
+    while found:
+        marks.end(each.process for each in found)
+        found = marks.processes(place.name)
+    place.remove()
+    return len(record.nodes) + len(record.links)
+
+
+def _there(process: int | None, name: str, what: str) -> int:
+    if process is None:
+        raise EngineError(f"{what} does not run", where=name, remedy=f"./inv up --name {name} makes it anew")
+    return process
+
+
+def _raise_error(answer: dict[str, Any]) -> None:
+    if not answer["ok"]:
+        raise EngineError(answer["error"]["what"], where=answer["error"]["where"])
+
+
+def _stop_reader(reader: subprocess.Popen[bytes]) -> None:
+    """End it and its child on the node: they are one process group, though in two PID namespaces."""
+    with suppress(ProcessLookupError):
+        os.killpg(reader.pid, signal.SIGTERM)
