@@ -27,7 +27,9 @@ from lab.errors import CheckError, LabError, WordsError
 from lab.lab import Lab, remove
 from lab.model import plan as model
 from lab.model.plan import LabSpec
-from lab.observe import conversation, report
+from lab.model.units import counted
+from lab.observe import conversation, measured, report
+from lab.observe import verify as verification
 
 ROOT = Path(__file__).resolve().parent
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
@@ -75,6 +77,9 @@ def task(*words: Any, **options: Any) -> Callable[[Callable[..., None]], Any]:
                 function(*args, **kwargs)
             except LabError as failure:
                 raise Exit(report.error(failure), code=failure.exit_code) from None
+            except BrokenPipeError:  # as in `plan --json | head`: nobody reads on
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                raise Exit(code=128 + signal.SIGPIPE) from None
             except KeyboardInterrupt:
                 raise Exit("interrupted", code=128 + signal.SIGINT) from None
 
@@ -162,10 +167,14 @@ def up(
 def down(_: Context, name: str = "lab", all: bool = False, engine: str = "auto") -> None:
     """Remove a lab, or all of them."""
     model.check_name(name)
-    found = [(each, lab) for each in engines(engine) for lab in sorted(each.labs()) if all or lab == name]
-    for each, lab in found:
-        err.print(f"{lab}: {remove(each, lab)} objects removed", markup=False)
-    if not found:
+    total = 0
+    for each in engines(engine):
+        for lab in sorted(each.labs()) if all else [name]:
+            count = remove(each, lab)
+            total += count
+            if count:
+                err.print(f"{lab}: {counted(count, 'object')} removed", markup=False)
+    if not total:
         err.print("no lab is there" if all else f"{name}: nothing is there", markup=False)
 
 
@@ -192,7 +201,7 @@ def heal(_: Context, name: str = "lab", engine: str = "auto") -> None:
         mended = Lab.find(name, engine).heal(say)
     for difference in mended:
         err.print(f"mended: {difference}", markup=False)
-    err.print(f"{name}: {len(mended)} differences mended" if mended else f"{name}: nothing to mend")
+    err.print(f"{name}: {counted(len(mended), 'difference')} mended" if mended else f"{name}: nothing to mend")
 
 
 @task(iterable=["link"])
@@ -327,3 +336,18 @@ def bench(_: Context, what: str, nodes: str = "16") -> None:
         raise WordsError(f"no benchmark is called {what!r}", remedy="there is: up")
     timings = up_bench.measure(number("--nodes", nodes, "2 to 250"), err.print)
     print("\n".join(up_bench.table(timings)))
+
+
+@task()
+def verify(_: Context, name: str = "lab", json: bool = False, engine: str = "auto") -> None:
+    """Measure every link and direction, and hold it against its prediction; exit code 1 outside the tolerance."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    lab = Lab.find(name, engine)
+    with progress() as say:
+        found = verification.verify(lab, say)
+    if json:
+        print_json(measured.document(lab.plan, lab.engine.name, found))
+    else:
+        out.print(measured.table(lab.plan, lab.engine.name, found))
+    if wrong := measured.verdict(name, found):
+        raise Exit(wrong, code=CheckError.exit_code)

@@ -15,6 +15,7 @@ from lab.errors import EngineError, NameTakenError, PoolError, TransitError, Unk
 from lab.model import wiring
 from lab.model.drift import Difference, differences
 from lab.model.plan import LabPlan, LabSpec, check_name, check_words, decide
+from lab.model.units import counted
 
 TRIES = 8  # of blocks of addresses that others took while we looked
 
@@ -152,7 +153,7 @@ class Lab:
             raise self._no_transit(answer)
         wire = answer["wire"]
         if wire["links"] and not carries(self.engine.ask_wire(self.name, {"op": "stats"}), wire):
-            say(f"starting the software wire for {len(wire['links'])} links")
+            say(f"starting the software wire for {counted(len(wire['links']), 'link')}")
             self.engine.start_wire(self.name, wire)
         self._prove(answer)
 
@@ -218,7 +219,7 @@ class Lab:
         """
         found = self.status().differences
         if found:
-            say(f"mending {len(found)} differences")
+            say(f"mending {counted(len(found), 'difference')}")
             self._wire(say, prove=False)
         return found
 
@@ -259,11 +260,13 @@ class Lab:
 
 
 def remove(engine: Engine, name: str) -> int:
-    """Remove everything of a lab, whatever state it is in: first what the agent made, then the engine's objects."""
-    record = engine.labs().get(name)
-    if record is None:
-        return 0
-    engine.agent(name, wiring.removal(name))
+    """Remove everything of a lab, whatever is left of it: first what the agent made, then the engine's objects.
+
+    Returns:
+        How many objects of the engine that were.
+    """
+    if engine.fabric_outlives_labs:
+        engine.agent(name, wiring.removal(name))
     return engine.remove(name)
 
 

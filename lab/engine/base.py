@@ -61,9 +61,16 @@ class Process(Protocol):
 
 
 class Engine(Protocol):
-    """Makes nodes and links real, and says what is there. Holds no state of its own."""
+    """Makes nodes and links real, and says what is there. Holds no state of its own.
+
+    Attributes:
+        name: what `--engine` calls it.
+        fabric_outlives_labs: whether labs share a fabric that is there before and after them, so that what the
+            agent made in it has to be removed from it.
+    """
 
     name: str
+    fabric_outlives_labs: bool
 
     def facts(self) -> EngineFacts:
         """Who it is.

@@ -4,8 +4,8 @@
 
 DOCUMENT is a path, or `-` for standard input; `lab.model.wiring` says what is in it. The agent runs in the
 fabric's namespace with every privilege there, for as long as the one call takes. It prints one JSON document:
-`{"ok": true, …}`, or `{"ok": false, "error": {"what": …, "where": …}}`; with `--brief`, one line for people.
-Exit code 1 means that it did not work, or that packets do not pass.
+`{"ok": true, …}`, or `{"ok": false, "error": {"what": …, "where": …, "remedy": …}}`; with `--brief`, one
+line for people. Exit code 1 means that it did not work, or that packets do not pass.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
         make_sysctls_writable()
         answer = {"ok": True} | OPS[document["op"]](document)
     except AgentError as error:
-        answer = {"ok": False, "error": {"what": error.what, "where": error.where}}
+        answer = {"ok": False, "error": {"what": error.what, "where": error.where, "remedy": error.remedy}}
     except OSError as error:
         answer = {"ok": False, "error": {"what": str(error), "where": "fabric"}}
     print(brief(answer) if "--brief" in options else json.dumps(answer))
@@ -102,7 +102,8 @@ def choose(link: dict[str, Any], shaper: str, *, netem: bool) -> str:
     if netem and shaper != "wire":
         return "netem"
     if shaper == "netem":
-        raise AgentError("this kernel has no netem (sch_netem)", link["name"])
+        remedy = "leave --shaper out: the software wire makes such links on any kernel"
+        raise AgentError("this kernel has no netem (sch_netem)", link["name"], remedy)
     return "wire" if link["by_wire"] else "tbf"
 
 
@@ -161,7 +162,7 @@ def _on_nodes(document: dict[str, Any], work: Callable[[dict[str, Any]], Any]) -
             try:
                 results[node["name"]] = work(node)
             except AgentError as error:
-                raise AgentError(error.what, error.where or node["name"]) from None
+                raise AgentError(error.what, error.where or node["name"], error.remedy) from None
     return results
 
 

@@ -5,7 +5,7 @@
 It runs in the fabric's network namespace, and is gone when all is made, in one call of ip(8). DOCUMENT is a path, or
 `-` for standard input: {"bridges": [{"name": "h1-hub", "mtu": 1500}, …], "cables": [{"bridge": "h1-hub",
 "port": "h1-hub-p0", "process": one in the node's namespaces, "device": its name there, "mac", "mtu"}, …]}
-It prints what the agent does: `{"ok": true}`, or `{"ok": false, "error": {"what": …, "where": …}}`.
+It prints what the agent does: `{"ok": true}`, or `{"ok": false, "error": {"what": …, "where": …, "remedy": …}}`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ def main(arguments: list[str]) -> int:
     try:
         lay(document)
     except AgentError as error:
-        print(json.dumps({"ok": False, "error": {"what": error.what, "where": error.where or "fabric"}}))
+        print(
+            json.dumps({"ok": False, "error": {"what": error.what, "where": error.where or "fabric", "remedy": None}})
+        )
         return 1
     print(json.dumps({"ok": True}))
     return 0

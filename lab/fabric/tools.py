@@ -9,12 +9,13 @@ from typing import Any
 
 
 class AgentError(Exception):
-    """Something in the fabric did not work: what, and on which node or link."""
+    """Something in the fabric did not work: what, on which node or link, and what to do about it."""
 
-    def __init__(self, what: str, where: str = "") -> None:
-        super().__init__(what, where)
+    def __init__(self, what: str, where: str = "", remedy: str | None = None) -> None:
+        super().__init__(what, where, remedy)
         self.what = what
         self.where = where
+        self.remedy = remedy
 
 
 def batch(tool: str, commands: Iterable[Sequence[str]], where: str | Sequence[str]) -> None:

@@ -72,7 +72,7 @@ class Medium:
     seconds_per_km: float | None = None
 
 
-# Velocity factors: 4.9 µs/km in glass (ITU-T G.652, group index 1.468), about as much in copper; 5 is the usual figure.
+# Light in glass and signals in copper take about 5 µs for a kilometre (ITU-T G.114, annex A, for planning).
 _CABLE = 5e-6
 
 
@@ -84,7 +84,7 @@ def _modem(rate: int, recommendation: str, mtu: int) -> Medium:
         seconds_per_km=_CABLE,
         source=f"rate: ITU-T {recommendation}, within the lecture's 2,400 to 33,600 bit/s; "
         + (
-            "MTU 296: RFC 1144, appendix C, for slow lines"
+            "MTU 296: pppd(8), option mru, for slow lines (40 bytes of headers, 256 of data)"
             if mtu < 576  # noqa: PLR2004 - what every IPv4 host accepts (RFC 791)
             else "MTU 576: RFC 791, what every host accepts"
         )
@@ -112,7 +112,7 @@ MEDIA: dict[str, Medium] = {
             summary="optical fibre, 1 Gbit/s Ethernet",
             settings=Settings(rate=1_000_000_000, queue=1_250_000),
             seconds_per_km=_CABLE,
-            source="rate: IEEE 802.3, 1000BASE-LX, and the lecture; 5 µs/km: ITU-T G.652, group index 1.468; "
+            source="rate: IEEE 802.3, 1000BASE-LX, and the lecture; 5 µs/km: ITU-T G.114, annex A; "
             "queue: 10 ms, our choice",
         ),
         Medium(
@@ -134,8 +134,8 @@ MEDIA: dict[str, Medium] = {
             name="satellite-leo",
             summary="satellite in a low orbit",
             settings=Settings(rate=100_000_000, queue=625_000, delay=0.02, jitter=0.002, loss=0.002),
-            source="delay: 550 km up and down several times over and the way to the gateway; all figures are "
-            "our choice within what is published of such constellations (the lecture gives none)",
+            source="delay: round trips of 40 to 60 ms are published of Starlink (Michel et al., A First Look at "
+            "Starlink Performance, IMC 2022); rate, jitter, loss and queue are our choice (the lecture gives none)",
         ),
     )
 }

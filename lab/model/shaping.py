@@ -22,7 +22,7 @@ from lab.model.topology import Link
 Command = tuple[str, ...]
 
 SHAPERS = ("auto", "netem", "wire")
-BURST_SECONDS = 1e-3  # a bucket of a millisecond lets a fast link keep its rate on a timer of 50 µs
+BURST_SECONDS = 1e-3  # how late the kernel may be with a frame without the link falling behind
 LONGEST_UNSEEN = 2e-3  # seconds: coax's frame of 1.2 ms may pass an idle bucket at once, a modem's may not
 SHORTEST_PACED = 1e-4  # seconds: the wire is woken within this, so it paces 100 Mbit/s, and not 1 Gbit/s
 IN_FLIGHT_MARGIN = 1.5  # netem's limit counts what is in flight too; frames smaller than the largest need room
@@ -32,9 +32,10 @@ LARGEST_LIMIT = 2**32 - 1  # packets: the kernel counts them in 32 bits (linux/p
 def tbf(settings: Settings, device: str) -> Command:
     """A token bucket for a pure rate (tc-tbf(8)).
 
-    The bucket holds one frame, or a millisecond of a fast link; what waits is bounded in bytes.
+    The bucket holds one frame and a millisecond of the link: with one frame alone, a link would lose whatever time
+    the kernel is late with the next one. What waits is bounded in bytes.
     """
-    burst = max(settings.frame, round(settings.rate / 8 * BURST_SECONDS))
+    burst = settings.frame + round(settings.rate / 8 * BURST_SECONDS)
     return (
         *("qdisc", "replace", "dev", device, "root", "handle", "1:", "tbf"),
         *("rate", f"{settings.rate}bit", "burst", f"{burst}b", "limit", f"{settings.queue}b"),

@@ -124,3 +124,8 @@ def say_share(value: float) -> str:
 def say_size(count: int) -> str:
     """A number of bytes for people: `62.5 kB`."""
     return f"{count / 1e3:.4g} kB" if count >= 1e4 else f"{count:,} B"  # noqa: PLR2004
+
+
+def counted(number: int, thing: str) -> str:
+    """So many of something: `1 link`, `4 nodes`."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

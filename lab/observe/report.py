@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -18,9 +18,8 @@ from lab.model import readback
 from lab.model.media import Settings
 from lab.model.plan import LabPlan, LinkPlan, declared
 from lab.model.readback import Figures
-from lab.model.units import say_rate, say_share, say_size, say_time
+from lab.model.units import counted, say_rate, say_share, say_size, say_time
 from lab.observe.conversation import Conversation, Outcome
-from lab.observe.steps import Measurement
 
 
 def error(failure: LabError) -> str:
@@ -49,7 +48,7 @@ def settings(way: Settings | Figures) -> str:
 
 
 def _both(first: str, second: str) -> str:
-    return first if first == second else f"{first} → / ← {second}"
+    return first if first == second else f"→ {first} · ← {second}"
 
 
 def _declared(link: LinkPlan) -> str:
@@ -148,18 +147,14 @@ def labs_table(labs: list[tuple[str, LabRecord]]) -> RenderableType:
     for engine, record in labs:
         running = sum(state == "running" for state in record.nodes.values())
         what = summary(record.spec) if record.spec else "made by another version"
-        table.add_row(record.name, escape(what), engine, f"{running} of {len(record.nodes)}")
+        table.add_row(escape(record.name), escape(what), engine, f"{running} of {len(record.nodes)}")
     return table if labs else Text("no lab is there")
 
 
 def welcome(plan: LabPlan) -> RenderableType:
     """What a lab is that just came up, and what to type next."""
     ends = [node.name for node in plan.nodes if node.role != "hub"]
-    count = (
-        f"{len(plan.nodes)} nodes on {len(plan.links)} links"
-        if len(plan.links) > 1
-        else f"{len(plan.nodes)} nodes on one link"
-    )
+    count = f"{counted(len(plan.nodes), 'node')} on {counted(len(plan.links), 'link')}"
     name = "" if plan.name == "lab" else f" --name {plan.name}"
     server, client = ends[0], ends[2 if plan.topology.kind == "ring" and len(ends) > 2 else 1]  # noqa: PLR2004
     return Group(
@@ -233,88 +228,16 @@ def plan_tables(plan: LabPlan) -> RenderableType:
 
 
 def plan_commands(plan: LabPlan) -> str:
-    """The tc commands: the token bucket's where it is enough, else netem's."""
-    lines = ["tc commands (h1@h1-hub is the port of h1 on that link; where there is netem, it is used for all)"]
+    """The tc commands: netem's where the kernel has it and a link needs more than a token bucket, else the bucket's."""
+    end = plan.links[0].link.ends[0]
+    lines = [f"tc commands ({end}@{plan.links[0].name} is the port of {end} on that link)"]
     for link in plan.links:
-        shaper = "netem" if link.by_wire else "tbf"
-        lines += (f"  tc {' '.join(command)}" for command in link.commands(shaper))
+        if link.by_wire:
+            lines.append(f"# {link.name}: netem; where the kernel has none, the software wire carries it")
+        else:
+            lines.append(f"# {link.name}: a token bucket; where there is netem, that")
+        lines += (f"  tc {' '.join(command)}" for command in link.commands("netem" if link.by_wire else "tbf"))
     return "\n".join(lines)
-
-
-def measurements_document(plan: LabPlan, engine: str, found: Sequence[Measurement]) -> dict[str, Any]:
-    """A verification as one JSON document, in bit/s, seconds and shares; the error of a rate is a share of it."""
-    return {
-        "lab": plan.name,
-        "engine": engine,
-        "topology": plan.topology.kind,
-        "good": all(row.good for row in found),
-        "measurements": [
-            {
-                "link": row.link,
-                "from": row.sender,
-                "to": row.receiver,
-                "what": row.what,
-                "predicted": row.predicted.value,
-                "lowest": row.predicted.lowest,
-                "highest": row.predicted.highest,
-                "measured": row.measured,
-                "error": row.error,
-                "judged": row.predicted.judged,
-                "good": row.good,
-                "samples": row.samples,
-                "note": row.note,
-            }
-            for row in found
-        ],
-    }
-
-
-def measurements_table(plan: LabPlan, engine: str, found: Sequence[Measurement]) -> RenderableType:
-    """A verification for people: each measurement beside its prediction, and what is to be said of it below."""
-    title = f"lab {plan.name}: {plan.topology.kind} on {engine}, predicted and measured"
-    table = _table(title, "link", "direction", "what", "predicted", "measured", "error", "of", "")
-    for column in table.columns[3:6]:
-        column.justify = "right"
-    notes: dict[str, int] = {}
-    before = ""
-    for row in found:
-        mark = f" ({notes.setdefault(row.note, len(notes) + 1)})" if row.note else ""
-        word, style = ("good", "green") if row.predicted.judged else ("-", "dim")
-        verdict = Text(word if row.good else "NOT GOOD", style=style if row.good else "bold red") + mark
-        link, before = ("" if row.link == before else row.link), row.link
-        shown = (_amount(row, row.predicted.value), _amount(row, row.measured), _error(row))
-        table.add_row(link, _direction(row), row.what, *shown, row.samples, verdict)
-    return Group(table, *(Text(f"  ({number}) {note}", style="dim") for note, number in notes.items()))
-
-
-def _direction(row: Measurement) -> str:
-    if row.sender == row.receiver:
-        return row.sender
-    return f"{row.sender} {'⇄' if row.what == 'round trip' else '→'} {row.receiver}"
-
-
-def _amount(row: Measurement, value: float | None) -> str:
-    if value is None:
-        return "-"
-    if row.is_rate:
-        small = (row.predicted.value or value) < 1e6  # noqa: PLR2004 - one Mbit/s
-        return f"{value / 1e3:,.3f} kbit/s" if small else f"{value / 1e6:,.3f} Mbit/s"
-    return f"{value * 1e3:,.2f} ms" if row.what == "round trip" else f"{value * 100:.2f} %"
-
-
-def _error(row: Measurement) -> str:
-    if row.error is None:
-        return "-"
-    if row.is_rate:
-        return f"{row.error * 100:+.2f} %"
-    return f"{row.error * 1e3:+.2f} ms" if row.what == "round trip" else f"{row.error * 100:+.2f} points"
-
-
-def verdict(name: str, found: Sequence[Measurement]) -> str:
-    """What did not hold, link and direction named, and what to do next; empty where all is good."""
-    bad = [row for row in found if not row.good]
-    lines = [f"{row.link} ({row.sender} to {row.receiver}): {row.what} is not as predicted" for row in bad]
-    return "\n".join(f"error: {line}" for line in lines) + f"\n  next: ./inv status --name {name}" * bool(bad)
 
 
 def _table(title: str | None, *columns: str) -> Table:

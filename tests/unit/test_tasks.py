@@ -143,7 +143,7 @@ def test_a_plan_for_people_names_every_node_and_its_commands(typed: Typed) -> No
     assert (done.returncode, done.stderr) == (0, "")
     assert all(name in done.stdout for name in ("h1", "h2", "h3", "hub", "h2-hub", "satellite", "198.18.0.2"))
     assert (
-        "  tc qdisc replace dev hub@h1-hub root handle 1: tbf rate 10000000bit burst 1514b limit 62500b\n"
+        "  tc qdisc replace dev hub@h1-hub root handle 1: tbf rate 10000000bit burst 2764b limit 62500b\n"
         in done.stdout
     )
     assert (

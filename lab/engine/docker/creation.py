@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from http import HTTPStatus
 from typing import Any
 
 from docker.errors import APIError
@@ -15,6 +16,7 @@ from lab.engine.docker.client import refusals
 from lab.errors import EngineError, NameTakenError, PoolError
 from lab.model.plan import LabPlan, LinkPlan
 from lab.model.tables import NodePlan
+from lab.model.units import counted
 
 MANY_NETWORKS_API = (1, 44)  # from here on a container can be created on several networks at once
 
@@ -42,7 +44,7 @@ class Creation:
         Raises:
             LabError: what stood in the way. What was made until then is left to the caller.
         """
-        say(f"making {len(self.plan.nodes)} nodes and {len(self.plan.links)} links")
+        say(f"making {counted(len(self.plan.nodes), 'node')} and {counted(len(self.plan.links), 'link')}")
         first, *others = self.plan.links
         self._networks[first.name] = self._network(first)
         with ThreadPoolExecutor(self.in_flight) as pool:
@@ -90,6 +92,8 @@ class Creation:
                     labels=container.labels(self.plan, self.run, link=link.name),
                 )
         except EngineError as error:
+            if _is_conflict(error):  # from API 1.44 on, a network's name is given once
+                raise self._taken(f"a network is called {self.plan.name}-{link.name} already") from error
             if "overlap" in error.what.lower():
                 raise PoolError(
                     f"{link.subnet} overlaps another network of the engine",
@@ -128,16 +132,19 @@ class Creation:
                 if not self._given_up.is_set():
                     self.api.start(made)
         except EngineError as error:
-            cause = error.__cause__
-            if isinstance(cause, APIError) and cause.status_code == 409:  # noqa: PLR2004 - HTTP: conflict
-                raise NameTakenError(
-                    f"a container is called {where} already",
-                    where=self.plan.name,
-                    remedy=f"./inv down --name {self.plan.name}, or give another --name",
-                ) from error
+            if _is_conflict(error):
+                raise self._taken(f"a container is called {where} already") from error
             raise
         return str(made)
 
     def _endpoint(self, address: str) -> dict[str, Any]:
         config: dict[str, Any] = self.api.create_endpoint_config(ipv4_address=address)
         return config
+
+    def _taken(self, what: str) -> NameTakenError:
+        name = self.plan.name
+        return NameTakenError(what, where=name, remedy=f"./inv down --name {name}, or give another --name")
+
+
+def _is_conflict(error: EngineError) -> bool:
+    return isinstance(error.__cause__, APIError) and error.__cause__.status_code == HTTPStatus.CONFLICT

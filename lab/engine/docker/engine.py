@@ -33,6 +33,7 @@ class DockerEngine:
     """Talks to one Docker engine."""
 
     name = "docker"
+    fabric_outlives_labs = True
 
     @cached_property
     def _api(self) -> Any:
@@ -146,7 +147,7 @@ class DockerEngine:
             node["namespace"] = f"/proc/{process_of.get(node['name']) or 'gone'}/ns/net"
         answer = json.loads(helpers.run_agent(self._api, self.prepare(unheard), name, document))
         if not answer["ok"]:
-            raise EngineError(answer["error"]["what"], where=answer["error"]["where"])
+            raise EngineError(**answer["error"])
         return dict(answer)
 
     def _processes(self, name: str) -> dict[str, int]:

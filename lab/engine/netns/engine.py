@@ -27,6 +27,7 @@ class NetnsEngine:
     """Makes labs of this machine's own namespaces. Needs root."""
 
     name = marks.ENGINE
+    fabric_outlives_labs = False
 
     def facts(self) -> EngineFacts:
         """The kernel's version; it is all that the engine is made of."""
@@ -212,7 +213,7 @@ def _there(process: int | None, name: str, what: str) -> int:
 
 def _raise_error(answer: dict[str, Any]) -> None:
     if not answer["ok"]:
-        raise EngineError(answer["error"]["what"], where=answer["error"]["where"])
+        raise EngineError(**answer["error"])
 
 
 def _stop_reader(reader: subprocess.Popen[bytes]) -> None:

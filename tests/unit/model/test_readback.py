@@ -135,7 +135,7 @@ def test_a_token_bucket_departs_from_what_it_cannot_do() -> None:
 def test_whatever_is_declared_reads_back_as_declared(rate: int, mtu: int, frames: int) -> None:
     """From 2,400 bit/s on, no rounding of tc's looks like a change: whole bytes a second, whole µs, 64 ns ticks."""
     settings = Settings(rate=rate, mtu=mtu, queue=(mtu + 14) * frames)
-    burst = max(settings.frame, rate // 8000)
+    burst = settings.frame + rate // 8000
     ticks = int(int(burst / (rate // 8) * 1e6) * 15.625)
     latency = int((settings.queue / (rate // 8) - ticks / 15.625e6) * 1e6)
     held = {"lat": latency} if latency >= 0 else {"limit": settings.queue}

@@ -18,15 +18,15 @@ WORD = re.compile(r"[A-Za-z0-9@:.%-]+")  # no white space, nothing that means an
 
 TBF = {
     "twisted-pair-2400": "rate 2400bit burst 310b limit 3100b",
-    "twisted-pair-9600": "rate 9600bit burst 310b limit 3100b",
-    "twisted-pair-14400": "rate 14400bit burst 590b limit 5900b",
-    "twisted-pair-28800": "rate 28800bit burst 590b limit 5900b",
-    "twisted-pair-33600": "rate 33600bit burst 590b limit 5900b",
-    "coax": "rate 10000000bit burst 1514b limit 62500b",
-    "fibre": "rate 1000000000bit burst 125000b limit 1250000b",
-    "wireless": "rate 11000000bit burst 1514b limit 68750b",
-    "satellite": "rate 10000000bit burst 1514b limit 675000b",
-    "satellite-leo": "rate 100000000bit burst 12500b limit 625000b",
+    "twisted-pair-9600": "rate 9600bit burst 311b limit 3100b",
+    "twisted-pair-14400": "rate 14400bit burst 592b limit 5900b",
+    "twisted-pair-28800": "rate 28800bit burst 594b limit 5900b",
+    "twisted-pair-33600": "rate 33600bit burst 594b limit 5900b",
+    "coax": "rate 10000000bit burst 2764b limit 62500b",
+    "fibre": "rate 1000000000bit burst 126514b limit 1250000b",
+    "wireless": "rate 11000000bit burst 2889b limit 68750b",
+    "satellite": "rate 10000000bit burst 2764b limit 675000b",
+    "satellite-leo": "rate 100000000bit burst 14014b limit 625000b",
 }
 NETEM = {
     "twisted-pair-2400": "limit 10 rate 2400bit",
@@ -102,9 +102,9 @@ def test_a_link_is_shaped_where_it_ends() -> None:
     (link,) = (link for link in build("star", 2, links={"h1": "rate=1mbit/rate=2mbit"}).links if link.name == "h1-hub")
     forward, back = shaping.link_commands(link, "tbf")
     assert " ".join(forward) == (
-        "qdisc replace dev hub@h1-hub root handle 1: tbf rate 1000000bit burst 1514b limit 15140b"
+        "qdisc replace dev hub@h1-hub root handle 1: tbf rate 1000000bit burst 1639b limit 15140b"
     )
-    assert " ".join(back) == ("qdisc replace dev h1@h1-hub root handle 1: tbf rate 2000000bit burst 1514b limit 15140b")
+    assert " ".join(back) == ("qdisc replace dev h1@h1-hub root handle 1: tbf rate 2000000bit burst 1764b limit 15140b")
 
 
 def test_an_asymmetric_link_of_two_media_has_two_netems() -> None:
@@ -121,7 +121,7 @@ def test_a_bus_is_one_queue_into_which_every_port_is_redirected() -> None:
     link = build("bus", 2).links[0]
     filters = "protocol all prio 1 handle 800::1 u32 match u32 0 0 action mirred egress redirect dev medium@bus"
     assert [" ".join(command) for command in shaping.link_commands(link, "tbf")] == [
-        "qdisc replace dev medium@bus root handle 1: tbf rate 10000000bit burst 1514b limit 62500b",
+        "qdisc replace dev medium@bus root handle 1: tbf rate 10000000bit burst 2764b limit 62500b",
         "qdisc replace dev h1@bus ingress",
         f"filter replace dev h1@bus ingress {filters}",
         "qdisc replace dev h2@bus ingress",

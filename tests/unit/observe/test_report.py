@@ -161,7 +161,7 @@ def test_a_status_of_nothing_can_be_shown(looked: Looked) -> None:
 def test_two_directions_are_shown_with_arrows(looked: Looked) -> None:
     """Where they differ."""
     text = _shown(report.status_table(looked(decide(LabSpec(nodes=2, media="rate=1mbit/rate=2mbit")))))
-    assert "1 Mbit/s → / ← 2 Mbit/s" in text
+    assert "→ 1 Mbit/s · ← 2 Mbit/s" in text
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_two_directions_are_shown_with_arrows(looked: Looked) -> None:
         (
             LabSpec(topology="bus", nodes=3, media="wireless"),
             [
-                "lab is up: a bus of 3 nodes on one link, wireless (11 Mbit/s, 2 ms ± 500 µs, 1 % lost)",
+                "lab is up: a bus of 3 nodes on 1 link, wireless (11 Mbit/s, 2 ms ± 500 µs, 1 % lost)",
                 '  next: ./inv run tcp --server h1 --client h2 --message "hello there!"',
                 "        ./inv status    ./inv shell h1    ./inv down",
             ],
@@ -208,10 +208,23 @@ def test_a_lab_is_welcomed_with_what_to_type_next(spec: LabSpec, lines: list[str
 
 def test_all_labs_are_listed_as_they_were_described() -> None:
     """Words in brackets are words, not markup."""
-    text = _shown(report.labs_table([("lab", "star of 4, coax", 5, 5), ("odd", "[red]", 0, 3)]))
-    assert "star of 4, coax" in text
-    assert "5 of 5" in text
+    hosts = {"h1": "running", "h2": "exited"}
+    labs = [
+        ("docker", LabRecord("lab", LabSpec(nodes=2, media="coax,loss=1%"), hosts, frozenset({"h1-hub"}))),
+        ("netns", LabRecord("[red]", None)),
+    ]
+    text = _shown(report.labs_table(labs))
+    assert "star of 2, coax,loss=1%" in text
+    assert "1 of 2" in text
     assert "[red]" in text
+    first, second = report.labs_document(labs)
+    assert (first["engine"], first["words"]["nodes"], first["nodes"], first["links"]) == (
+        "docker",
+        2,
+        hosts,
+        ["h1-hub"],
+    )
+    assert second["words"] is None
 
 
 def test_each_line_is_shown_with_its_node() -> None:

@@ -1,0 +1,163 @@
+"""The documents are true: what is generated is current, what is linked is there, what is to be typed can be typed."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shlex
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from invoke.collection import Collection
+from invoke.loader import FilesystemLoader
+from invoke.parser import Parser
+from invoke.program import Program
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+EACH_PAGE = pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
+
+CODE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+ELSEWHERE = ("https://", "http://", "mailto:")
+
+# Not spelled out, or this file would be the first to name them.
+HOSTS = [
+    ".".join(parts)
+    for parts in (
+        ("pypi", "org"),
+        ("pythonhosted", "org"),
+        ("npmjs", "org"),
+        ("ghcr", "io"),
+        ("quay", "io"),
+        ("registry-1", "docker", "io"),
+        ("deb", "debian", "org"),
+        ("archive", "ubuntu", "com"),
+    )
+]
+PRIVATE = re.compile(
+    "|".join([*map(re.escape, HOSTS), r"(?<![\w.-])/" + "work" + "/", "arti" + "factory", "index" + "-url"])
+)
+
+
+def _collection() -> Collection:
+    module, _ = FilesystemLoader(start=str(ROOT)).load("tasks")
+    return Collection.from_module(module)
+
+
+def _generator() -> Any:
+    spec = importlib.util.spec_from_file_location("docs_generate", ROOT / "docs" / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+COLLECTION = _collection()
+CONTEXTS = {context.name for context in COLLECTION.to_contexts()}
+GENERATE = _generator()
+
+
+@pytest.mark.parametrize("path", GENERATE.pages(), ids=lambda path: path.name)
+def test_generated_parts_are_current(path: Path) -> None:
+    """The table of media is the catalogue's, the table of commands is that of the tasks."""
+    assert path.read_text(encoding="utf-8") == GENERATE.pages()[path], "next: .venv/bin/python docs/generate.py"
+
+
+def test_a_stale_part_is_found_and_mended() -> None:
+    """What stands between markers is replaced, and nothing else; missing markers are an error."""
+    put = GENERATE._put
+    assert (
+        put("a\n<!-- x:begin -->\nold\n<!-- x:end -->\nb", "x", "new") == "a\n<!-- x:begin -->\nnew\n<!-- x:end -->\nb"
+    )
+    with pytest.raises(ValueError, match="0 pairs of markers 'x'"):
+        put("a", "x", "new")
+
+
+@pytest.mark.parametrize("name", GENERATE.tasks())
+def test_every_task_is_told_of(name: str) -> None:
+    """Each task is in the README or in the table of commands."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8") + (ROOT / "docs" / "commands.md").read_text(
+        encoding="utf-8"
+    )
+    assert re.search(rf"`(\./inv )?{re.escape(name)}\b", text), f"{name} is told of nowhere"
+
+
+@EACH_PAGE
+def test_links_lead_somewhere(page: Path) -> None:
+    """Every relative link names a file or folder that is there, and a heading that is in it."""
+    wrong = []
+    for target in LINK.findall(CODE.sub("", page.read_text(encoding="utf-8"))):
+        if target.startswith(ELSEWHERE):
+            continue
+        name, _, heading = target.partition("#")
+        there = (page.parent / name).resolve() if name else page
+        if not there.exists() or (heading and heading not in _headings(there)):
+            wrong.append(target)
+    assert wrong == []
+
+
+def _headings(page: Path) -> set[str]:
+    """The anchors of a page's headings, as code hosts make them."""
+    lines = re.findall(r"^#+ (.+)$", CODE.sub("", page.read_text(encoding="utf-8")), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", line.lower()).replace(" ", "-") for line in lines}
+
+
+def _commands(page: Path) -> list[str]:
+    """What a page has one type: lines of code blocks, and code in the text, that begin with `./inv`."""
+    text = page.read_text(encoding="utf-8")
+    typed = re.findall(r"^(?:\$ )?\./inv( .*)?$", "\n".join(CODE.findall(text)), re.MULTILINE)
+    typed += re.findall(r"`\./inv([^`]*)`", CODE.sub("", text))
+    return [line.strip().removesuffix("&").strip() for line in typed if line.strip()]
+
+
+TYPED = sorted({(str(page.relative_to(ROOT)), line) for page in PAGES for line in _commands(page)})
+
+
+@pytest.mark.parametrize(("page", "line"), TYPED, ids=[f"{page}: {line}" for page, line in TYPED])
+def test_commands_can_be_typed(page: str, line: str) -> None:
+    """Each names a task and flags that are there, by invoke's own reading; a task alone may lack its words."""
+    words = shlex.split(line, comments=True)
+    if len(words) == 1:
+        assert words[0] in {*CONTEXTS, "--list"}, f"{page}: {words[0]}"
+        return
+    of_tasks = Parser(initial=Program().initial_context, ignore_unknown=True).parse_argv(words).unparsed
+    Parser(contexts=COLLECTION.to_contexts()).parse_argv(of_tasks)
+
+
+def test_the_readme_shows_the_two_commands() -> None:
+    """What the whole project promises is there to be typed, as it is promised."""
+    shown = {line for page, line in TYPED if page == "README.md"}
+    assert {"up --topology star", "test"} <= shown
+
+
+def test_no_page_is_empty_of_commands_by_mistake() -> None:
+    """The reader of this test's own reader: prompts, background and inline code are seen."""
+    found = _commands(ROOT / "README.md")
+    assert 'exec h3 "tcpdump -n -l -A -i eth0 -c 1 udp"' in found
+    assert "test" in found
+
+
+def _tracked() -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+    )
+    if listed.returncode:
+        pytest.skip("this is no git checkout")
+    return [path for name in listed.stdout.decode().split("\0") if name and (path := ROOT / name).is_file()]
+
+
+def test_no_file_names_one_machine() -> None:
+    """No path of a developer's machine, no host of a package registry: the project is the same everywhere."""
+    found = []
+    for path in _tracked():
+        for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+            if PRIVATE.search(line):
+                found.append(f"{path.relative_to(ROOT)}:{number}: {line.strip()}")
+    assert found == []
