@@ -70,7 +70,7 @@ class Bench:
         """
         with ExitStack() as stack:
             receivers = [
-                stack.enter_context(self.running(to, *METER, "receive", "--idle", "1.5", until="ready"))
+                stack.enter_context(self.running(to, *METER, "receive", "--arrivals", "--idle", "1.5", until="ready"))
                 for _, to in ways
             ]
             words = ("--size", str(size), "--count", str(count), "--rate", str(rate))
