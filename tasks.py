@@ -62,7 +62,8 @@ HELP = {
     "to": "where to put it there; a folder ends in /",
     "follow": "go on as more comes",
     "check": "write nothing; exit code 1 if a file is not current",
-    "what": "up",
+    "what": "up or accuracy",
+    "quick": "a few links once, and nothing is written",
     "only": "arguments of pytest, instead of all tests",
 }
 
@@ -328,14 +329,20 @@ def _must(command: list[str]) -> None:
 
 
 @task(positional=["what"])
-def bench(_: Context, what: str, nodes: str = "16") -> None:
-    """Measure: `bench up` times a star beside the bare engine calls, and beside Mininet, in one run."""
-    from bench import up as up_bench  # noqa: PLC0415 - a benchmark loads what a task does not need
+def bench(_: Context, what: str, nodes: str = "16", quick: bool = False) -> None:
+    """Measure, beside Mininet: `bench up` times a star; `bench accuracy` sweeps links, and writes docs/accuracy.md."""
+    if what not in ("up", "accuracy"):
+        raise WordsError(f"no benchmark is called {what!r}", remedy="there are up, accuracy")
+    count = number("--nodes", nodes, "2 to 250")
+    if what == "accuracy":
+        from bench import accuracy_page  # noqa: PLC0415 - a benchmark loads what a task does not need
 
-    if what != "up":
-        raise WordsError(f"no benchmark is called {what!r}", remedy="there is: up")
-    timings = up_bench.measure(number("--nodes", nodes, "2 to 250"), err.print)
-    print("\n".join(up_bench.table(timings)))
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        print(accuracy_page.make(ROOT / "docs", err.print, quick=quick))
+        return
+    from bench import up as up_bench  # noqa: PLC0415
+
+    print("\n".join(up_bench.table(up_bench.measure(count, err.print))))
 
 
 @task()

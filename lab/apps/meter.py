@@ -1,28 +1,39 @@
 """Measures a link by a train of datagrams: what arrived, and when, by the kernel's own stamps.
 
     python3 -m lab.apps.meter receive --port P --idle 2      says `ready`, then one JSON line when the train has passed
-    python3 -m lab.apps.meter send HOST --port P --size S --count N [--rate R]
+    python3 -m lab.apps.meter send HOST --port P --size S --count N [--rate R] [--bind ADDRESS]
 
 A receiver's process may be late; the stamp that the kernel gives a packet as it comes in is not. So the rate
 is what the frames after the first few hold, over the time from the last of these to the last of all. (A token
-bucket that had time to fill lets its first burst pass at once: those frames say nothing of the rate.)
+bucket that had time to fill lets its first burst pass at once: those frames say nothing of the rate.) A long
+train is cut into stretches, of whose rates the middle one counts: a pause in one of them spoils only that.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import itertools
 import json
 import socket
+import statistics
 import struct
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 SO_TIMESTAMPNS = 35  # asm-generic/socket.h; Python's socket module lacks it
+SO_RXQ_OVFL = 40  # the same
 HEADERS = 14 + 20 + 8  # bytes: Ethernet, IPv4, UDP
 SEQUENCE = struct.Struct("!Q")
 PACE = 0.002  # seconds between two bursts of a paced train
 ROOM = 8 << 20  # bytes of socket buffer, so that a late process loses nothing
+STRETCHES = 5
+SHORTEST_STRETCH = 20  # frames
+
+Seen = tuple[int, int, int, int]
+"""A datagram: sequence number, frame bytes, stamp (ns), and how many the full socket had refused before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,24 +44,28 @@ class Passage:
         received: datagrams, without those that came twice.
         twice: datagrams that came again.
         late: datagrams that came after a later one.
+        refused: datagrams that reached the node, but found the socket full; the link did its part.
         frame_bytes: of all that came, Ethernet headers counted.
         first, last: stamps of the first and the last one, in seconds.
         rate: bit/s, counted over frames; None where there are too few.
         lowest, highest: sequence numbers.
+        arrivals: the stamps of all, in seconds after the first; where asked for.
     """
 
     received: int
     twice: int
     late: int
+    refused: int
     frame_bytes: int
     first: float
     last: float
     rate: float | None
     lowest: int | None
     highest: int | None
+    arrivals: tuple[float, ...] = ()
 
 
-def receive(port: int, idle: float, patience: float, skip: int) -> Passage:
+def receive(port: int, idle: float, patience: float, skip: int, count: int = 0, *, arrivals: bool = False) -> Passage:
     """Await a train, and see it pass.
 
     Args:
@@ -58,60 +73,88 @@ def receive(port: int, idle: float, patience: float, skip: int) -> Passage:
         idle: seconds of silence after which the train has passed.
         patience: seconds to wait for the first datagram.
         skip: how many of the first do not count for the rate.
+        count: how many are sent, so that the last one ends the waiting; 0: nobody knows.
+        arrivals: whether to tell each one's stamp.
     """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        for option in (SO_TIMESTAMPNS, SO_RXQ_OVFL, socket.SO_BROADCAST):
+            listener.setsockopt(socket.SOL_SOCKET, option, 1)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, ROOM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         listener.bind(("", port))
         print("ready", flush=True)
         listener.settimeout(patience)
-        seen: list[tuple[int, int, int]] = []
-        while True:
-            try:
-                data, ancillary, _, _ = listener.recvmsg(65_535, 64)
-            except TimeoutError:
-                return summarise(seen, skip)
-            listener.settimeout(idle)
-            seen.append((SEQUENCE.unpack_from(data)[0], len(data) + HEADERS, _stamp(ancillary)))
+        seen: list[Seen] = []
+        with contextlib.suppress(TimeoutError):
+            while not seen or seen[-1][0] + 1 != count:
+                data, ancillary, _, _ = listener.recvmsg(65_535, 128)
+                listener.settimeout(idle)
+                if len(data) >= SEQUENCE.size:  # others may knock here too
+                    seen.append((SEQUENCE.unpack_from(data)[0], len(data) + HEADERS, *_stamps(ancillary)))
+    return summarise(seen, skip, arrivals=arrivals)
 
 
-def _stamp(ancillary: list[tuple[int, int, bytes]]) -> int:
-    """The kernel's stamp, in ns."""
+def _stamps(ancillary: list[tuple[int, int, bytes]]) -> tuple[int, int]:
+    """The kernel's stamp, in ns, and how many datagrams found the socket full so far."""
+    stamp, refused = 0, 0
     for level, kind, value in ancillary:
         if (level, kind) == (socket.SOL_SOCKET, SO_TIMESTAMPNS):
             seconds, nanoseconds = struct.unpack("qq", value)
-            return int(seconds * 1_000_000_000 + nanoseconds)
-    return time.time_ns()
+            stamp = seconds * 1_000_000_000 + nanoseconds
+        elif (level, kind) == (socket.SOL_SOCKET, SO_RXQ_OVFL):
+            (refused,) = struct.unpack("I", value)
+    return stamp or time.time_ns(), refused
 
 
-def summarise(seen: list[tuple[int, int, int]], skip: int = 1) -> Passage:
-    """Make a passage of what was seen: sequence number, frame bytes and stamp (ns) of each datagram."""
+def summarise(seen: Sequence[Seen], skip: int = 1, *, arrivals: bool = False) -> Passage:
+    """Make a passage of what was seen."""
     if not seen:
-        return Passage(0, 0, 0, 0, 0.0, 0.0, None, None, None)
+        return Passage(0, 0, 0, 0, 0, 0.0, 0.0, None, None, None)
     numbers: set[int] = set()
     late, highest = 0, -1
-    for number, _, _ in seen:
+    for number, *_ in seen:
         late += number < highest and number not in numbers
         highest = max(highest, number)
         numbers.add(number)
-    counted = seen[max(skip, 1) - 1 :]
-    span = counted[-1][2] - counted[0][2] if counted else 0
-    after_first = sum(size for _, size, _ in counted[1:])
+    total, points = 0, []
+    for _, size, stamp, refused in seen:
+        total += size
+        points.append((stamp, float(total + refused * size)))
+    begun = seen[0][2]
     return Passage(
         received=len(numbers),
         twice=len(seen) - len(numbers),
         late=late,
-        frame_bytes=sum(size for _, size, _ in seen),
-        first=seen[0][2] / 1e9,
+        refused=seen[-1][3],
+        frame_bytes=total,
+        first=begun / 1e9,
         last=seen[-1][2] / 1e9,
-        rate=after_first * 8 * 1e9 / span if span else None,
+        rate=slope(points[max(skip, 1) - 1 :]),
         lowest=min(numbers),
         highest=highest,
+        arrivals=tuple(round((stamp - begun) / 1e9, 7) for _, _, stamp, _ in seen) if arrivals else (),
     )
 
 
-def send(host: str, port: int, size: int, count: int, rate: float) -> int:
+def slope(points: Sequence[tuple[int, float]]) -> float | None:
+    """The rate in bit/s at which something comes in: the middle one of the rates of equal stretches.
+
+    Args:
+        points: stamp (ns) and bytes so far, of each arrival.
+
+    Returns:
+        The rate, or None where there are not two moments.
+    """
+    stretches = max(1, min(STRETCHES, (len(points) - 1) // SHORTEST_STRETCH))
+    marks = [points[(len(points) - 1) * number // stretches] for number in range(stretches + 1)] if points else []
+    rates = [
+        (after[1] - before[1]) * 8e9 / (after[0] - before[0])
+        for before, after in itertools.pairwise(marks)
+        if after[0] > before[0]
+    ]
+    return statistics.median(rates) if rates else None
+
+
+def send(host: str, port: int, *, size: int, count: int, rate: float, bind: str = "") -> float:
     """Send a train of datagrams, numbered from 0.
 
     Args:
@@ -120,14 +163,16 @@ def send(host: str, port: int, size: int, count: int, rate: float) -> int:
         size: bytes of a datagram's payload, 8 at least.
         count: how many.
         rate: bit/s of frames; 0 for all at once.
+        bind: our own address to send from; empty: whichever the route says.
 
     Returns:
-        How many were sent.
+        The seconds that it took.
     """
     padding = b"\0" * (size - SEQUENCE.size)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
         out.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, ROOM)
         out.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        out.bind((bind, 0))
         out.connect((host, port))
         begun = time.monotonic()
         gap = (size + HEADERS) * 8 / rate if rate else 0.0
@@ -136,7 +181,7 @@ def send(host: str, port: int, size: int, count: int, rate: float) -> int:
             if ahead > PACE:
                 time.sleep(ahead)  # this is the pace itself
             out.send(SEQUENCE.pack(number) + padding)
-    return count
+        return time.monotonic() - begun
 
 
 def main() -> int:
@@ -147,18 +192,23 @@ def main() -> int:
     receiver.add_argument("--idle", type=float, default=2.0, help="seconds of silence that end it")
     receiver.add_argument("--skip", type=int, default=2, help="how many of the first do not count for the rate")
     receiver.add_argument("--patience", type=float, default=30.0, help="seconds to wait for the first datagram")
+    receiver.add_argument("--count", type=int, default=0, help="how many are sent; 0: unknown")
+    receiver.add_argument("--arrivals", action="store_true", help="tell when each one came")
     sender = modes.add_parser("send", help="send a train")
     sender.add_argument("host")
     sender.add_argument("--size", type=int, default=1472, help="bytes of payload")
     sender.add_argument("--count", type=int, default=100)
     sender.add_argument("--rate", type=float, default=0.0, help="bit/s of frames; 0: all at once")
+    sender.add_argument("--bind", default="", help="our address to send from")
     for mode in (receiver, sender):
         mode.add_argument("--port", type=int, default=11268)
     words = parser.parse_args()
     if words.mode == "receive":
-        print(json.dumps(asdict(receive(words.port, words.idle, words.patience, words.skip))), flush=True)
+        seen = receive(words.port, words.idle, words.patience, words.skip, words.count, arrivals=words.arrivals)
+        print(json.dumps(asdict(seen)), flush=True)
     else:
-        print(json.dumps({"sent": send(words.host, words.port, words.size, words.count, words.rate)}), flush=True)
+        seconds = send(words.host, words.port, size=words.size, count=words.count, rate=words.rate, bind=words.bind)
+        print(json.dumps({"sent": words.count, "seconds": seconds}), flush=True)
     return 0
 
 

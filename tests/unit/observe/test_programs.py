@@ -1,4 +1,4 @@
-"""Programs that measure have a time limit, and failures that name link and direction. With processes of this machine."""
+"""Programs that measure have a time limit, and failures name link and direction. With processes of this machine."""
 
 from __future__ import annotations
 
