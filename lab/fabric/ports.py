@@ -47,11 +47,24 @@ def prepare(links: list[dict[str, Any]], ports: Ports) -> None:
             # Ageing time 0: the bridge forgets at once who is where, so it floods, as a cable would.
             ageing = ["ageing_time", "0"] if link["bus"] else []
             commands.append(["link", "set", "dev", bridge, "type", "bridge", *ageing, "mcast_snooping", "0"])
-            write_sysctl(f"net.ipv6.conf.{bridge}.disable_ipv6", "1")
+            keep_apart(bridge)
         for device in devices:
-            write_sysctl(f"net.ipv6.conf.{device}.disable_ipv6", "1")
+            keep_apart(device)
         offloads.turn_off(devices)
     batch("ip", commands, "fabric")
+
+
+def keep_apart(device: str) -> None:
+    """Keep the fabric's own kernel from taking part: on Docker it is the host's, and no node may talk to it.
+
+    A kernel takes packets for any address of its own from any device, and answers for them by ARP. It shall not
+    answer; then no node knows the device's hardware address, and what comes in a frame for everybody is dropped,
+    as is all to whose sender no route leads back here (where net.ipv4.conf.all.rp_filter is 2, that is not).
+    """
+    write_sysctl(f"net.ipv6.conf.{device}.disable_ipv6", "1")
+    write_sysctl(f"net.ipv4.conf.{device}.rp_filter", "1")
+    write_sysctl(f"net.ipv4.conf.{device}.drop_unicast_in_l2_multicast", "1")
+    write_sysctl(f"net.ipv4.conf.{device}.arp_ignore", "8")
 
 
 def make_media(links: list[dict[str, Any]]) -> None:
@@ -66,7 +79,7 @@ def make_media(links: list[dict[str, Any]]) -> None:
         commands = [] if device in there else [["link", "add", device, "type", "ifb"]]
         # An IFB takes part in nothing but queueing: no address, no IPv6 of its own.
         batch("ip", commands, link["name"])
-        write_sysctl(f"net.ipv6.conf.{device}.disable_ipv6", "1")
+        keep_apart(device)
         batch("ip", [["link", "set", "dev", device, "mtu", str(max(link["mtu"], 1500)), "up"]], link["name"])
 
 

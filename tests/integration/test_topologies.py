@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import socket
+import subprocess
 
 import pytest
 
+from lab.lab import Lab
+from lab.model.plan import LabSpec
 from tests.support import Bench
 
 EACH = pytest.mark.parametrize("bench", ["star", "ring", "bus"], indirect=True)
@@ -145,3 +151,41 @@ def test_a_broadcast_reaches_all_on_a_bus_and_does_not_cross_a_hub(bus: Bench, s
             if '"received": 1' in next(lines)[1]:
                 heard.add(node)
         assert heard == hearing
+
+
+KNOCK_ON_THE_HOST = """
+import fcntl, socket, struct, sys
+host, port = sys.argv[1], int(sys.argv[2])
+out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+out.bind(("eth0", 0))
+mine = fcntl.ioctl(out, 0x8915, struct.pack("256s", b"eth0"))[20:24]  # SIOCGIFADDR
+body = struct.pack("!HHHH", 4000, port, 8 + 5, 0) + b"knock"
+head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(body), 1, 0, 64, 17, 0, mine, socket.inet_aton(host))
+total = sum(struct.unpack("!10H", head))
+total = (total >> 16) + (total & 0xFFFF)
+total = ~((total >> 16) + total) & 0xFFFF
+head = head[:10] + struct.pack("!H", total) + head[12:]
+for _ in range(5):
+    out.send(b"\\xff" * 6 + b"\\2\\0\\0\\0\\0\\1" + b"\\x08\\x00" + head + body)
+"""
+
+
+@pytest.mark.parametrize("shaper", ["auto", "wire"])
+def test_a_frame_for_everybody_does_not_reach_the_host(shaper: str) -> None:
+    """A packet to an address of the host, in a frame to all, is for nobody: the fabric's own kernel does not take it.
+
+    The ports are in the host's namespace, on a bridge or, with the software wire, on none; the kernel would take
+    packets for any address of its own from any device.
+    """
+    shown = subprocess.run(["ip", "-json", "-4", "address"], capture_output=True, text=True, check=True)
+    host = next(
+        info["local"] for entry in json.loads(shown.stdout) if entry["ifname"] != "lo" for info in entry["addr_info"]
+    )
+    spec = LabSpec(name=f"t{os.getpid()}-knock", nodes=2, media="coax,delay=1ms" if shaper == "wire" else "coax")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ear, Lab.up(spec, "docker") as lab:
+        ear.bind((host, 0))
+        ear.settimeout(1)
+        bench = Bench(lab)
+        bench.out("h1", "python3", "-c", KNOCK_ON_THE_HOST, host, str(ear.getsockname()[1]))
+        with pytest.raises(TimeoutError):
+            ear.recv(100)
