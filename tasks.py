@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,11 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task as invoke_task
 from rich.console import Console
+from rich.text import Text
 
 from lab.engine import compose as compose_files
 from lab.engine.select import engines, select
-from lab.errors import CheckError, LabError, WordsError
+from lab.errors import CheckError, LabError, MachineError, WordsError
 from lab.lab import Lab, remove
 from lab.model import plan as model
 from lab.model.plan import LabSpec
@@ -74,6 +76,7 @@ def task(*words: Any, **options: Any) -> Callable[[Callable[..., None]], Any]:
     def wrap(function: Callable[..., None]) -> Any:
         @functools.wraps(function)
         def guarded(*args: Any, **kwargs: Any) -> None:
+            signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what was begun is cleaned up
             try:
                 function(*args, **kwargs)
             except LabError as failure:
@@ -81,6 +84,8 @@ def task(*words: Any, **options: Any) -> Callable[[Callable[..., None]], Any]:
             except BrokenPipeError:  # as in `plan --json | head`: nobody reads on
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
                 raise Exit(code=128 + signal.SIGPIPE) from None
+            except OSError as failure:
+                raise Exit(f"error: {failure}", code=MachineError.exit_code) from None
             except KeyboardInterrupt:
                 raise Exit("interrupted", code=128 + signal.SIGINT) from None
 
@@ -101,7 +106,7 @@ def progress() -> Iterator[Callable[..., None]]:
         def say(line: str, *, passing: bool = False) -> None:
             if not passing:
                 err.print(f"  {line}", markup=False, style="dim")
-            status.update(line)
+            status.update(Text(line))
 
         yield say
 
@@ -109,6 +114,14 @@ def progress() -> Iterator[Callable[..., None]]:
 def print_json(document: Any) -> None:
     """One document on stdout, and nothing else there."""
     print(json.dumps(document, indent=2))
+
+
+def ask(prompt: str) -> str:
+    """A line from whoever sits at the terminal."""
+    try:
+        return input(prompt)
+    except EOFError:
+        raise WordsError("nobody is there to give a message", where="--message", remedy="--message TEXT") from None
 
 
 def number(where: str, text: str, remedy: str) -> int:
@@ -155,7 +168,6 @@ def up(
         "shaper": shaper,
     }
     spec = words(nodes, seed, link or [], **given)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with progress() as say:
         lab = Lab.up(spec, engine, say)
     if json:
@@ -253,7 +265,9 @@ def run(
     """Run the lecture's server and client on two nodes: `run tcp --server h1 --client h2 --message "hello there!"`."""
     lab = Lab.find(name, engine)
     given = {"server": server, "client": client, "port": port, "buffer": buffer, "backlog": backlog}
-    talk = conversation.arrange(lab, protocol, message or input("Give message : "), patience=patience, **given)
+    talk = conversation.arrange(lab, protocol, message, patience=patience, **given)
+    if not message:
+        talk = replace(talk, message=ask("Give message : "))
     outcome = conversation.hold(lab, talk, report.speaker(out, (talk.server, talk.client)))
     if not outcome.good:
         raise Exit(report.outcome(talk, outcome), code=CheckError.exit_code)

@@ -14,7 +14,7 @@ from lab.engine.select import engines, holder, select
 from lab.errors import EngineError, NameTakenError, PoolError, TransitError, UnknownLabError, WordsError
 from lab.model import wiring
 from lab.model.drift import Difference, differences
-from lab.model.plan import LabPlan, LabSpec, check_name, check_words, decide
+from lab.model.plan import LabPlan, LabSpec, check_name, check_words, decide, pool_of
 from lab.model.units import counted
 
 TRIES = 8  # of blocks of addresses that others took while we looked
@@ -99,7 +99,7 @@ class Lab:
     def _same(record: LabRecord, spec: LabSpec) -> LabSpec:
         """The words of the lab that is there, if they are the ones that were asked for."""
         there = record.spec
-        if there is None or replace(there, pool=spec.pool or there.pool) != replace(spec, pool=spec.pool or there.pool):
+        if there is None or there != replace(spec, pool=pool_of(spec) or there.pool):
             raise NameTakenError(
                 "a lab of this name is there, and it is another one" + (f" ({summary(there)})" if there else ""),
                 where=spec.name,
@@ -217,7 +217,10 @@ class Lab:
         Raises:
             EngineError: a node does not run, or its network is gone; the lab has to be made anew.
         """
-        found = self.status().differences
+        status = self.status()
+        found = status.differences
+        if stopped := self._missing(status.record):
+            raise EngineError(f"{stopped[0]} does not run", where=self.name, remedy="./inv up makes the lab anew")
         if found:
             say(f"mending {counted(len(found), 'difference')}")
             self._wire(say, prove=False)
@@ -265,9 +268,12 @@ def remove(engine: Engine, name: str) -> int:
     Returns:
         How many objects of the engine that were.
     """
-    if engine.fabric_outlives_labs:
-        engine.agent(name, wiring.removal(name))
-    return engine.remove(name)
+    try:
+        if engine.fabric_outlives_labs:
+            engine.agent(name, wiring.removal(name))
+    finally:
+        count = engine.remove(name)
+    return count
 
 
 def carries(stats: dict[str, Any] | None, wanted: dict[str, Any]) -> bool:

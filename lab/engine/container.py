@@ -55,7 +55,8 @@ def host_config(node: NodePlan) -> dict[str, Any]:
         "cap_drop": ["ALL"],
         "cap_add": list(NODE_CAPABILITIES),
         "security_opt": ["no-new-privileges"],
-        "sysctls": node.sysctls,
+        # A host without IPv6 has no such settings, and would refuse them; the agent writes them where they are.
+        "sysctls": {name: value for name, value in node.sysctls.items() if not name.startswith("net.ipv6.")},
         "extra_hosts": {name: address for address, name in node.hosts},
         "dns": [NO_RESOLVER],
         "pids_limit": PROCESSES,

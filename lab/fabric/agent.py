@@ -58,16 +58,17 @@ def wire(document: dict[str, Any]) -> dict[str, Any]:
     located = ports.locate(
         {node: {link: face.peer for link, face in by_link.items()} for node, by_link in found.items()}
     )
-    ports.prepare(document["links"], located)
+    able = abilities()
+    chosen = {link["name"]: choose(link, document["shaper"], netem="netem" in able) for link in document["links"]}
+    ports.prepare(document["links"], located, chosen)
     unanswered = probe.run(document["probes"], _namespaces(document))
     if unanswered:
         return {"unanswered": unanswered} | facts()
-    netem = netem_abilities()
-    chosen = {link["name"]: choose(link, document["shaper"], netem=bool(netem)) for link in document["links"]}
     on_wire = [link for link in document["links"] if chosen[link["name"]] == "wire"]
     ports.make_media([link for link in document["links"] if link["shared"] and link not in on_wire])
     ports.take_off_bridge(on_wire, located)
-    ports.shape(document["links"], chosen, located, seeds="seed" in netem)
+    ports.shape(document["links"], chosen, located, seeds="seed" in able)
+    ports.shut_out(document["links"], located, able)
     return {"unanswered": [], "chosen": chosen, "wire": wire_document(document, on_wire, located)} | read(document)
 
 
@@ -107,17 +108,22 @@ def choose(link: dict[str, Any], shaper: str, *, netem: bool) -> str:
     return "wire" if link["by_wire"] else "tbf"
 
 
-def netem_abilities() -> set[str]:
-    """What the kernel's netem can do, found by trying it where it disturbs nobody.
+def abilities() -> set[str]:
+    """What the kernel can do, found by trying it where it disturbs nobody.
 
     Returns:
-        Nothing where there is no netem; `netem`, and `seed` where kernel and tc know it (both from 6.6 on).
+        `netem`; `seed` where kernel and tc know netem's (both from 6.6 on); the names in `ports.DROPS` that work.
     """
-    attempt = ("tc", "qdisc", "replace", "dev", "lo", "root", "netem", "limit", "10", "delay", "1ms")
+    netem = ("tc", "qdisc", "replace", "dev", "lo", "root", "netem", "limit", "10", "delay", "1ms")
+    into = ("tc", "filter", "replace", "dev", "lo", "ingress", "protocol", "all", "prio", "1")
     with throw_away():
-        if not works(*attempt):
-            return set()
-        return {"netem", "seed"} if works(*attempt, "seed", "1") else {"netem"}
+        works("tc", "qdisc", "add", "dev", "lo", "ingress")
+        tried = {
+            "netem": netem,
+            "seed": (*netem, "seed", "1"),
+            **{name: (*into, *(word.strip('"') for word in words)) for name, words in ports.DROPS.items()},
+        }
+        return {name for name, command in tried.items() if works(*command)}
 
 
 def read(document: dict[str, Any]) -> dict[str, Any]:

@@ -90,12 +90,13 @@ def configure(node: dict[str, Any], links: dict[str, Any]) -> dict[str, Interfac
         AgentError: an interface is missing, or a command was refused.
     """
     name = node["name"]
-    found = find(node, interfaces())
+    entries, routes = ask("ip", ADDRESSES, ROUTES)
+    found = find(node, interfaces(entries))
     for wanted in node["interfaces"]:
         if wanted["link"] not in found:
             raise AgentError(f"the interface with {wanted['address']} is missing", name)
     _write_sysctls(node["sysctls"], [interface.device for interface in found.values()])
-    batch("ip", _commands(node, links, found), name)
+    batch("ip", [*_strange_routes(node, routes), *_commands(node, links, found)], name)
     offloads.turn_off(interface.device for interface in found.values())
     return found
 
@@ -124,9 +125,17 @@ def _commands(node: dict[str, Any], links: dict[str, Any], found: dict[str, Inte
                     "nud",
                     "permanent",
                 ]
-    yield ["route", "flush", "exact", "default"]
     for route in node["routes"]:
         yield route_command(route, found[route["link"]].device)
+
+
+def _strange_routes(node: dict[str, Any], rows: list[dict[str, Any]]) -> Iterator[list[str]]:
+    """The commands that take away what the plan does not know, the engine's way out above all."""
+    known = {route["to"] for route in node["routes"]}
+    for row in rows:
+        if row["dst"] not in known:
+            via = ["via", row["gateway"]] if "gateway" in row else []
+            yield ["route", "delete", row["dst"], *via, "dev", row["dev"]]
 
 
 def route_command(route: dict[str, Any], device: str) -> list[str]:

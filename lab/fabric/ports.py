@@ -11,6 +11,12 @@ from . import offloads
 from .nodes import write_sysctl
 from .tools import AgentError, ask, batch
 
+DROPS: dict[str, tuple[str, ...]] = {
+    "bpf": ("handle", "1", "bpf", "da", "bytecode", '"1,6 0 0 2"'),  # return TC_ACT_SHOT (tc-bpf(8))
+    "gact": ("handle", "800::1", "u32", "match", "u32", "0", "0", "action", "drop"),
+}
+"""Filters that drop everything; kernels have one or the other."""
+
 Ports = dict[str, dict[str, str]]  # device by link and node
 
 
@@ -32,8 +38,14 @@ def locate(peers: Mapping[str, Mapping[str, int]]) -> Ports:
     return ports
 
 
-def prepare(links: list[dict[str, Any]], ports: Ports) -> None:
-    """Make the ports and their bridges plain cables: MTU, no offloads, no IPv6, and on a bus everybody hears all."""
+def prepare(links: list[dict[str, Any]], ports: Ports, chosen: Mapping[str, str]) -> None:
+    """Make the ports and their bridges plain cables: up, no offloads, no IPv6, and on a bus everybody hears all.
+
+    Args:
+        links: their entries in the wiring document.
+        ports: what `locate` found.
+        chosen: shaper by link; a port that fell off the bridge of a link that needs one is put back.
+    """
     (present,) = ask("ip", ("link", "show"))
     bridges = {port["ifname"]: port.get("master", "") for port in present}
     commands: list[list[str]] = []
@@ -42,7 +54,9 @@ def prepare(links: list[dict[str, Any]], ports: Ports) -> None:
         missing = [end["node"] for end in link["ends"] if end["node"] not in ports.get(link["name"], {})]
         if missing:
             raise AgentError(f"the port of {missing[0]} is missing", link["name"])
-        commands += (["link", "set", "dev", device, "mtu", str(link["mtu"])] for device in devices)
+        commands += (["link", "set", "dev", device, "mtu", str(link["mtu"]), "up"] for device in devices)
+        for bridge in {bridges[device] for device in devices} - {""} if chosen[link["name"]] != "wire" else ():
+            commands += (["link", "set", "dev", device, "master", bridge] for device in devices if not bridges[device])
         for bridge in {bridges[device] for device in devices} - {""}:
             # Ageing time 0: the bridge forgets at once who is where, so it floods, as a cable would.
             ageing = ["ageing_time", "0"] if link["bus"] else []
@@ -65,6 +79,29 @@ def keep_apart(device: str) -> None:
     write_sysctl(f"net.ipv4.conf.{device}.rp_filter", "1")
     write_sysctl(f"net.ipv4.conf.{device}.drop_unicast_in_l2_multicast", "1")
     write_sysctl(f"net.ipv4.conf.{device}.arp_ignore", "8")
+
+
+def shut_out(links: list[dict[str, Any]], ports: Ports, able: set[str]) -> None:
+    """Drop whatever would come up from the cables into the fabric's own kernel, which on Docker is the host's.
+
+    What is forwarded, or taken by the software wire, does not pass here: a bridge's own ingress sees only what the
+    bridge passes up, and packet sockets see a frame before the ingress does. `keep_apart` alone leaves frames whose
+    sender is nobody (0.0.0.0) to everybody (255.255.255.255).
+
+    Args:
+        links: their entries in the wiring document.
+        ports: what `locate` found.
+        able: what works here; where no way of dropping does, `keep_apart` has to do.
+    """
+    way = next((words for name, words in DROPS.items() if name in able), None)
+    (present,) = ask("ip", ("link", "show"))
+    bridge = {entry["ifname"]: entry.get("master", "") for entry in present}
+    devices = {bridge[port] or port for link in links for port in ports[link["name"]].values()}
+    commands: list[tuple[str, ...]] = []
+    for device in sorted(devices) if way else ():
+        commands.append(("qdisc", "replace", "dev", device, "ingress"))
+        commands.append(("filter", "replace", "dev", device, "ingress", "protocol", "all", "prio", "1", *(way or ())))
+    batch("tc", commands, "fabric")
 
 
 def make_media(links: list[dict[str, Any]]) -> None:
@@ -147,7 +184,8 @@ def read(links: list[dict[str, Any]], ports: Ports) -> dict[str, Any]:
     """How links are shaped now.
 
     Returns:
-        By link: `ports` by node (`device`, `bridge`, `up`, `mtu`, `offloads`); `directions`, one for a shared link,
+        By link: `by_wire`, as in the document; `ports` by node (`device`, `bridge`, `up`, `mtu`, `offloads`);
+        `directions`, one for a shared link,
         else two in the order of the wiring document, each with `kind`, `options` and counters as tc(8) prints them;
         and `redirected`, the nodes whose frames go through the shared link's medium device.
     """
@@ -162,6 +200,7 @@ def read(links: list[dict[str, Any]], ports: Ports) -> dict[str, Any]:
         mine = ports.get(link["name"], {})
         ends = [link["device"]] if link["shared"] else [mine.get(end["node"], "") for end in reversed(link["ends"])]
         state[link["name"]] = {
+            "by_wire": link["by_wire"],
             "ports": {node: _read_port(entries[device]) for node, device in mine.items()},
             "directions": [_root(device, entries, qdiscs) for device in ends],
             "redirected": [node for node, device in mine.items() if redirects.get(device) == link["device"]],

@@ -126,6 +126,8 @@ def _ports(link: LinkPlan, here: dict[str, Any]) -> Iterator[Difference]:
         if port is None:
             yield Difference(link.name, f"port of {end}", "there", "missing")
             continue
+        if not port["bridge"] and not link.by_wire:
+            yield Difference(link.name, f"port of {end}", "on the link's bridge", "on none")
         if not port["up"]:
             yield Difference(link.name, f"port of {end}", "up", "down")
         if port["mtu"] != link.mtu:

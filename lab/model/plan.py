@@ -133,6 +133,16 @@ def check_words(spec: LabSpec) -> Topology:
     return graph
 
 
+def pool_of(spec: LabSpec) -> str:
+    """The block that words ask for, or nothing where they leave it open.
+
+    Raises:
+        WordsError: it cannot be had.
+    """
+    prefix = addressing.block_prefix(check_words(spec))
+    return str(addressing.read_pool(spec.pool, prefix)) if spec.pool else ""
+
+
 def decide(spec: LabSpec, taken: list[IPv4Network] | None = None) -> LabPlan:
     """Decide everything.
 

@@ -69,7 +69,7 @@ def link_figures(link: dict[str, Any], wire: dict[str, Any] | None) -> list[Figu
     """
     on_bridge = all(port["bridge"] for port in link["ports"].values())
     buckets = [figures(qdisc) for qdisc in link["directions"]]
-    if on_bridge or not link["ports"]:
+    if on_bridge or not link["ports"] or not link["by_wire"]:
         return buckets
     if wire is None:
         return [Figures(shaper="wire, dead")] * len(buckets)

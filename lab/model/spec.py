@@ -1,7 +1,7 @@
 """The SPEC language: what a link is made of, in one word.
 
     SPEC      = DIRECTION [ "/" DIRECTION ]        first end to second, then back
-    DIRECTION = [ MEDIUM ] { "," KEY "=" VALUE }   settings over the medium's
+    DIRECTION = [ MEDIUM ] { "," KEY "=" VALUE }   settings over the medium's; empty: as all links are
 
 Keys: rate, delay, jitter, loss, duplicate, corrupt, reorder, mtu, queue, length. Units are required and
 written as tc writes them; `mtu` alone is a plain number of bytes, as in ip(8); `queue` is a size or a time.

@@ -44,7 +44,7 @@ class Conversation:
 
     def client_argv(self) -> list[str]:
         """The client's command; it calls the server by its name."""
-        words = ["--host", self.server, "--message", self.message]
+        words = ["--host", self.server, f"--message={self.message}"]
         return ["python3", "-m", f"lab.apps.{self.protocol}_client", *words, *self.client_options]
 
 

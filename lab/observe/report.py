@@ -118,7 +118,9 @@ def status_table(status: Status) -> RenderableType:
         links.add_row(link.name, link.link.spec.medium, _declared(link), shown, by, gone, word)
     notes = [Text(f"  {difference}", style="red") for difference in status.differences]
     if notes:
-        notes.append(Text(f"  next: ./inv heal --name {plan.name}"))
+        stopped = any(difference.what == "state" for difference in status.differences)
+        what = "./inv up, which makes it anew" if stopped else f"./inv heal --name {plan.name}"
+        notes.append(Text(f"  next: {what}"))
     return Group(nodes, links, *notes)
 
 

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from lab.engine.docker import helpers
+from lab.errors import EngineError
 from lab.lab import Lab
 from lab.model.plan import LabSpec
 from tests.support import Bench
@@ -157,6 +159,55 @@ def test_a_restarted_node_is_named_and_mended(star: Bench) -> None:
     assert "h4-hub (hub to h4): shaper is noqueue" in done.stdout
     inv("up", "--name", star.lab.name)
     assert star.lab.status().differences == ()
+
+
+def test_whatever_happens_to_a_port_is_mended(name: str) -> None:
+    """A port that is down, off its bridge or without its bucket, and a route too many: named, and healed."""
+    with Lab.up(LabSpec(name=name, nodes=2), "docker") as lab:
+        port = lab.status().live["links"]["h1-hub"]["ports"]["h1"]["device"]
+        node = docker("inspect", "--format", "{{.State.Pid}}", f"{name}-h2").strip()
+        for words in (
+            ["ip", "link", "set", port, "nomaster"],
+            ["ip", "link", "set", port, "down"],
+            ["tc", "qdisc", "delete", "dev", port, "root"],
+            ["nsenter", f"--net=/proc/{node}/ns/net", "ip", "route", "add", "192.0.2.0/24", "dev", "eth0"],
+        ):
+            subprocess.run(words, check=True)
+        found = {f"{difference.where}: {difference.what}" for difference in lab.status().differences}
+        assert found == {"h1-hub: port of h1", "h1-hub (hub to h1): shaper", "h2: route to 192.0.2.0/24"}
+        lab.heal()
+        assert lab.status().differences == ()
+
+
+def test_a_stopped_node_is_made_anew(name: str) -> None:
+    """`heal` says what to type, `exec` names the node, and `up` brings the lab back."""
+    inv("up", "--nodes", "2", "--name", name)
+    docker("stop", "--time", "0", f"{name}-h2")
+    assert "h2 does not run" in inv("heal", "--name", name, code=3).stderr
+    assert "h2 does not run" in inv("exec", "h2", "true", "--name", name, code=3).stderr
+    inv("up", "--nodes", "2", "--name", name)
+    inv("status", "--name", name)
+
+
+def test_a_helper_that_fails_does_not_keep_down_from_removing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the agent cannot do is told; nothing of the lab is left all the same."""
+
+    def refuse(*_: object) -> bytes:
+        raise EngineError("no helper today")
+
+    lab = Lab.up(LabSpec(name=name, nodes=2), "docker")
+    monkeypatch.setattr(helpers, "run_agent", refuse)
+    with pytest.raises(EngineError, match="no helper today"):
+        lab.down()
+    assert left_of(name) == []
+
+
+def test_another_pool_is_another_lab(star: Bench) -> None:
+    """The addresses that are asked for are part of the words."""
+    there = star.lab.plan.spec
+    inv("up", "--name", star.lab.name, "--pool", there.pool)
+    done = inv("up", "--name", star.lab.name, "--pool", "198.19.255.0/24", code=2)
+    assert "it is another one" in done.stderr
 
 
 def test_a_dead_wire_is_named_and_restarted(name: str) -> None:

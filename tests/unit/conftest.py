@@ -86,6 +86,7 @@ def _link(link: LinkPlan, shaper: str) -> dict[str, Any]:
     commands = link.commands(shaper)
     qdiscs = commands[:1] if link.link.shared else commands[:2]
     return {
+        "by_wire": link.by_wire,
         "ports": {
             end: {"device": f"veth{end}", "bridge": "br-1", "up": True, "mtu": link.mtu, "offloads": []} for end in ends
         },

@@ -26,13 +26,17 @@ CONNECTIONS = 16
 def connection() -> dict[str, Any]:
     """What a client is called with to reach the engine that `docker` itself would talk to.
 
-    That is DOCKER_HOST, else the current context.
+    That is DOCKER_HOST, else DOCKER_CONTEXT, else the current context.
     """
     if os.environ.get("DOCKER_HOST"):
         return {"version": "auto", **kwargs_from_env()}
-    context = ContextAPI.get_current_context()
-    host: str | None = context.Host if context else None
-    return {"version": "auto", **({"base_url": host} if host else {})}
+    chosen = os.environ.get("DOCKER_CONTEXT")
+    context = ContextAPI.get_context(chosen) if chosen else ContextAPI.get_current_context()
+    if chosen and context is None:
+        raise EngineError(f"there is no Docker context {chosen!r}", remedy="docker context ls, or unset DOCKER_CONTEXT")
+    if context is None or not context.Host:
+        return {"version": "auto"}
+    return {"version": "auto", "base_url": context.Host, "tls": context.TLSConfig or False}
 
 
 def connect() -> docker.APIClient:

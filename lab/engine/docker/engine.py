@@ -8,6 +8,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
+from http import HTTPStatus
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any, TypeVar
@@ -106,16 +107,20 @@ class DockerEngine:
         The engine finishes what it was asked for even when the one who asked is gone, so more may turn up.
         """
         total = 0
+        last: EngineError | None = None
         for _ in range(SWEEPS):
             with refusals("docker"):
                 containers = self._api.containers(all=True, filters={"label": label})
                 networks = self._api.networks(filters={"label": label})
             if not containers and not networks:
-                break
-            self._each(self._remove_container, (found["Id"] for found in containers))
-            self._each(self._remove_network, (found["Id"] for found in networks))
+                return total
+            try:
+                self._each(self._remove_container, (found["Id"] for found in containers))
+                self._each(self._remove_network, (found["Id"] for found in networks))
+            except EngineError as error:  # somebody beside us may still be on it: look again
+                last = error
             total += len(containers) + len(networks)
-        return total
+        raise last or EngineError("more turns up as fast as it is removed", where=label)
 
     def _remove_container(self, identity: str) -> None:
         try:
@@ -186,9 +191,19 @@ class DockerEngine:
             "--",
         ]
         with refusals(where, remedy=f"./inv status --name {name}"):
-            made = self._api.exec_create(
-                where, [*supervised, *argv], environment=dict(env or {}), stdin=True, stdout=True, stderr=True
-            )
+            try:
+                made = self._api.exec_create(
+                    where,
+                    [*supervised, *argv],
+                    environment=dict(env or {}),
+                    stdin=True,
+                    stdout=True,
+                    stderr=True,
+                )
+            except APIError as error:
+                if error.status_code != HTTPStatus.CONFLICT:
+                    raise
+                raise EngineError(f"{node} does not run", where=name, remedy="./inv up makes the lab anew") from error
         return DockerProcess(self._api, made["Id"], where)
 
     def shell(self, name: str, node: str, argv: Sequence[str]) -> list[str]:

@@ -16,6 +16,7 @@ from lab.errors import EngineError
 FOLDER = "/opt"
 IN_FOLDER: dict[str, Any] = {"entrypoint": [], "working_dir": FOLDER}
 WIRE_SOCKET = "/run/wire.sock"
+AGENT_SECONDS = 300  # a lab of 250 nodes on a busy machine
 TAIL = 400  # characters of what a helper said that go into an error
 
 
@@ -42,13 +43,14 @@ def run_agent(api: Any, image: str, name: str, document: dict[str, Any]) -> byte
         try:
             api.put_archive(helper, FOLDER, _files(document))
             api.start(helper)
-            code = api.wait(helper)["StatusCode"]
+            code = api.wait(helper, timeout=AGENT_SECONDS)["StatusCode"]
             printed: bytes = api.logs(helper, stdout=True, stderr=False)
             if not printed:
                 said = api.logs(helper, stdout=False, stderr=True).decode(errors="replace").strip()
                 raise EngineError(f"the agent failed with status {code}: {said[-TAIL:]}", where=name)
         finally:
-            api.remove_container(helper, force=True)
+            with suppress(APIError):  # a `down` beside us may have taken it
+                api.remove_container(helper, force=True)
     return printed
 
 
@@ -58,7 +60,13 @@ def start_wire(api: Any, image: str, name: str, document: dict[str, Any]) -> Non
     Raises:
         EngineError: it did not start.
     """
-    settings = api.create_host_config(cap_drop=["ALL"], cap_add=list(container.WIRE_CAPABILITIES), network_mode="host")
+    settings = api.create_host_config(
+        cap_drop=["ALL"],
+        cap_add=list(container.WIRE_CAPABILITIES),
+        security_opt=["no-new-privileges", "label=disable"],
+        network_mode="host",
+        mem_limit=container.MEMORY,
+    )
     argv = ["python3", "-m", "fabric.wire", "--control", WIRE_SOCKET, "--document", f"{FOLDER}/document.json"]
     with refusals(f"{name}-wire"):
         with suppress(NotFound):  # as usual: there is none yet

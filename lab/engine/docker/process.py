@@ -11,6 +11,7 @@ import docker
 
 from lab.engine import stream
 from lab.engine.docker.client import refusals
+from lab.errors import EngineError
 
 
 class DockerProcess:
@@ -25,6 +26,7 @@ class DockerProcess:
         # The SDK hands out a file over the socket; half-closing takes the socket itself.
         self._answer = answer
         self._socket: socket.socket = getattr(answer, "_sock", answer)
+        self._socket.settimeout(None)  # a program may be silent for as long as it likes
 
     def lines(self) -> Iterator[tuple[str, str]]:
         """Each line as it comes, with `stdout` or `stderr`; the connection is closed after the last."""
@@ -37,7 +39,10 @@ class DockerProcess:
     def wait(self) -> int:
         """The exit code."""
         with refusals(self._where):
-            return int(self._api.exec_inspect(self._id)["ExitCode"] or 0)
+            code = self._api.exec_inspect(self._id)["ExitCode"]
+        if code is None:
+            raise EngineError("the connection to a program that still runs was lost", where=self._where)
+        return int(code)
 
     def stop(self) -> None:
         """Half-close the connection: the supervisor sees the end of its input, and ends the program."""

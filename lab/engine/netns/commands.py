@@ -80,7 +80,8 @@ def module(name: str, *arguments: str) -> list[str]:
 
 def in_fabric(keeper: int, argv: Sequence[str]) -> list[str]:
     """Run something in the fabric's network namespace, and the host's others."""
-    return ["nsenter", f"--net=/proc/{keeper}/ns/net", "--", *argv]
+    # A mount namespace of its own: the agent mounts /proc/sys writable, and the machine's shall stay as it is.
+    return ["nsenter", f"--net=/proc/{keeper}/ns/net", "--", "unshare", "--mount", "--", *argv]
 
 
 def on_node(lab: str, node: str, keeper: int, argv: Sequence[str], env: Mapping[str, str] | None = None) -> list[str]:

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from ipaddress import IPv4Network
@@ -21,6 +22,9 @@ from lab.errors import EngineError
 from lab.model.plan import LabPlan
 
 BIRTH_SECONDS = 120
+
+
+OWN_TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
 
 
 class NetnsEngine:
@@ -129,8 +133,8 @@ class NetnsEngine:
         return commands.on_node(name, node, keeper, argv, env)
 
     def shell(self, name: str, node: str, argv: Sequence[str]) -> list[str]:
-        """nsenter(1) into the node, with the caller's terminal."""
-        return self._on_node(name, node, argv, order.terminal())
+        """nsenter(1) into the node, on a terminal of its own: into the caller's, a node could type (TIOCSTI)."""
+        return [sys.executable, "-c", OWN_TERMINAL, *self._on_node(name, node, argv, order.terminal())]
 
     def put(self, name: str, node: str, source: Path, target: str) -> None:
         """Copy a file, owned by root, with its permissions.

@@ -144,7 +144,8 @@ def test_whatever_is_declared_reads_back_as_declared(rate: int, mtu: int, frames
 
 
 def _off_the_bridge(*qdiscs: dict[str, Any]) -> dict[str, Any]:
-    return {"ports": {"h1": {"bridge": ""}, "hub": {"bridge": ""}}, "directions": list(qdiscs)}
+    ports = {"h1": {"bridge": ""}, "hub": {"bridge": ""}}
+    return {"by_wire": True, "ports": ports, "directions": list(qdiscs)}
 
 
 def _way(**changed: Any) -> dict[str, Any]:
@@ -156,9 +157,11 @@ def _way(**changed: Any) -> dict[str, Any]:
 
 def test_a_link_on_its_bridge_has_the_figures_of_its_qdiscs() -> None:
     """Whatever the wire may say of it; and a link without ports has what is left of it."""
-    on_bridge = {"ports": {"h1": {"bridge": "br-1"}}, "directions": [COAX, COAX]}
+    on_bridge = {"by_wire": False, "ports": {"h1": {"bridge": "br-1"}}, "directions": [COAX, COAX]}
     assert link_figures(on_bridge, {"directions": [_way()]}) == [figures(COAX)] * 2
-    assert link_figures({"ports": {}, "directions": [{"kind": "gone"}]}, None) == [Figures(shaper="gone")]
+    assert link_figures({"by_wire": True, "ports": {}, "directions": [{"kind": "gone"}]}, None) == [
+        Figures(shaper="gone")
+    ]
 
 
 def test_a_link_off_its_bridge_has_the_figures_of_the_wire() -> None:

@@ -146,7 +146,7 @@ def test_the_status_table_names_each_difference_and_the_cure(looked: Looked) -> 
     text = _shown(report.status_table(looked(plan, nodes={"h1": "exited", "hub": "running"})))
     assert "h1: state is exited, declared running" in text
     assert "h2: state is missing, declared running" in text
-    assert "next: ./inv heal --name mine" in text
+    assert "next: ./inv up, which makes it anew" in text
 
 
 def test_a_status_of_nothing_can_be_shown(looked: Looked) -> None:
