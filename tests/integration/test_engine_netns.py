@@ -196,3 +196,10 @@ def test_a_wire_that_does_not_start_says_why(engine: NetnsEngine, pair: Made) ->
     with pytest.raises(EngineError, match="the software wire did not start"):
         engine.start_wire(pair.plan.name, broken)
     assert not [found for found in marks.processes(pair.plan.name) if found.role == marks.WIRE]
+
+
+def test_the_hosts_secrets_are_not_on_a_node(pair: Made) -> None:
+    """Root on a node is root of the machine in name: what it must not read is not there at all."""
+    shown = pair.run("h1", "sh", "-c", "ls /etc/shadow /etc/gshadow /etc/ssh /etc/ssl/private /run/docker.sock; true")
+    assert shown[1] == []
+    assert "root" in pair.run("h1", "cat", "/etc/passwd")[1][0]

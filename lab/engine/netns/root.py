@@ -1,9 +1,9 @@
 """What the nodes of a lab see as their file system: the host's programs, and nothing else of the host's.
 
 A node shall find the programs that it needs, and neither see nor change what is the host's. So its root is built
-from nothing: `/usr` and `/etc` of the host read-only, the lab's own programs under `/opt/wirelab`, a `/dev` of the
-harmless devices, and empty folders of its own that it may write to. The host's `/run` must not be there: read-only
-or not, root could talk to the sockets in it. Standard library only.
+from nothing: `/usr` of the host and the harmless part of its `/etc` read-only, the lab's own programs under
+`/opt/wirelab`, a `/dev` of the harmless devices, and empty folders of its own that it may write to. The host's `/run`
+must not be there: read-only or not, root could talk to the sockets in it. Standard library only.
 """
 
 from __future__ import annotations
@@ -19,8 +19,18 @@ from lab.engine.netns.system import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_PRIVATE, 
 PROGRAMS = "/opt/wirelab"
 LOG = "/var/log/wirelab.log"
 
-SHOWN = ("usr", "etc", "bin", "sbin", "lib", "lib32", "lib64", "libx32", "nix", "gnu")
+SHOWN = ("usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32", "nix", "gnu")
 """What is shown of the host, if it is there; on most systems all but the first two are links into `usr`."""
+
+SETTINGS = (
+    *("passwd", "group", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime", "timezone"),
+    *("protocols", "services", "networks", "rpc", "ethertypes", "host.conf", "gai.conf", "iproute2", "os-release"),
+    *("profile", "bash.bashrc", "inputrc", "terminfo", "mime.types", "ssl/certs", "ssl/openssl.cnf"),
+    *("pki/tls/certs", "pki/ca-trust/extracted"),
+)
+"""What is shown of the host's /etc: what programs need. The rest holds the host's secrets, and root could read them."""
+
+LOOK_UP = "".join(f"{what}: files\n" for what in ("passwd", "group", "hosts", "networks", "services", "protocols"))
 
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 DEVICE_LINKS = {"ptmx": "pts/ptmx", "fd": "/proc/self/fd"} | {
@@ -49,6 +59,7 @@ def build(folder: str, apps: str, python: str | None) -> None:
     new = Path(folder)
     for name in SHOWN:
         _show(Path("/", name), new / name)
+    _make_settings(new / "etc")
     for name in ("proc", "sys", "mnt", *OWN):
         (new / name).mkdir(parents=True)
     _make_devices(new / "dev")
@@ -68,6 +79,21 @@ def _show(source: Path, target: Path) -> None:
     elif source.is_dir():
         target.mkdir(parents=True)
         system.bind(str(source), str(target))
+
+
+def _make_settings(folder: Path) -> None:
+    """Make the nodes' /etc; what each has for itself is put over it later (`furnish`)."""
+    folder.mkdir()
+    for name in SETTINGS:
+        source, target = Path("/etc", name), folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_file() and not source.is_symlink():
+            shutil.copy(source, target)
+        else:
+            _show(source, target)
+    for name in ("hosts", "hostname", "resolv.conf"):
+        (folder / name).touch()
+    (folder / "nsswitch.conf").write_text(LOOK_UP)
 
 
 def _make_devices(folder: Path) -> None:
