@@ -57,7 +57,7 @@ class Outcome:
     Attributes:
         versions: of each tool that was there.
         missing: why a tool was not.
-        load: of the machine before it began, as uptime(1) has it.
+        loads: of the machine before it began, and before each case, as uptime(1) has it.
     """
 
     figures: tuple[Figure, ...]
@@ -65,7 +65,7 @@ class Outcome:
     missing: dict[str, str] = field(default_factory=dict)
     rounds: int = ROUNDS
     minutes: float = 0.0
-    load: float = 0.0
+    loads: tuple[float, ...] = ()
 
 
 def measure(say: Say, *, quick: bool = False) -> Outcome:
@@ -78,7 +78,7 @@ def measure(say: Say, *, quick: bool = False) -> Outcome:
     Raises:
         MachineError: no engine answers, or a lab did not come up.
     """
-    begun, load = time.monotonic(), os.getloadavg()[0]
+    begun, loads = time.monotonic(), [os.getloadavg()[0]]
     wanted, rounds = cases(quick=quick), 1 if quick else ROUNDS
     hosts = {f"h{number}": case for number, case in enumerate(wanted, 1)}
     missing = dict(_missing())
@@ -88,13 +88,14 @@ def measure(say: Say, *, quick: bool = False) -> Outcome:
         measured: Measured = {}
         for number in range(rounds):
             for case in wanted:
+                loads.append(os.getloadavg()[0])
                 say(f"round {number + 1} of {rounds}: {case}")
                 turn = (number + wanted.index(case)) % len(tools)
                 for tool in (*tools[turn:], *tools[:turn]):
                     _case(tool, case, number, measured)
         figures = tuple(_figures(tools, wanted, measured))
         versions = {tool.name: tool.version for tool in tools}
-    return Outcome(figures, versions, missing, rounds, (time.monotonic() - begun) / 60, load)
+    return Outcome(figures, versions, missing, rounds, (time.monotonic() - begun) / 60, tuple(loads))
 
 
 def _missing() -> Iterator[tuple[str, str]]:

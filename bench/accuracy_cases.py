@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -98,6 +99,11 @@ class Figure:
         return self.measured is not None and self.predicted.holds(self.measured)
 
     @property
+    def outside(self) -> int:
+        """How many single values are not within the goal; losses are judged together only."""
+        return 0 if self.what == "loss" else sum(not self.predicted.holds(value) for value in self.values)
+
+    @property
     def errors(self) -> tuple[float, float, float] | None:
         """Of the measured, the lowest and the highest value: a share of the prediction for rates, else a difference."""
         value, measured = self.predicted.value, self.measured
@@ -109,16 +115,26 @@ class Figure:
 
 
 def combine(case: Case, tool: str, what: str, measured: Sequence[tuple[Way, Measurement]]) -> Figure:
-    """Make one figure of all measurements of a case; those that could not be judged count where there are no others."""
-    note = "; ".join(dict.fromkeys(row.note for _, row in measured if row.note))
-    held = [pair for pair in measured if pair[1].predicted.judged] or measured
-    held = [pair for pair in held if pair[1].measured is not None]
-    values = tuple(row.measured for _, row in held if row.measured is not None)
+    """Make one figure of all measurements of a case.
+
+    Every one counts. `verify` excuses a bad one that was made while the machine had no time left; left out here, the
+    bad ones would be missing from what is published.
+    """
+    held = [(way, row) for way, row in measured if row.measured is not None]
+    note = "; ".join(_notes([row for _, row in measured]))
     if not held:
         return Figure(case, tool, what, "", Prediction(None), (), note=note or "nothing came")
-    way, last = held[-1]
+    way = held[0][0]
+    values = tuple(row.measured for _, row in held if row.measured is not None)
     if what != "loss":
-        return Figure(case, tool, what, way.shaper, last.predicted, values, note=note)
+        predicted = next((row.predicted for _, row in held if row.predicted.judged), held[0][1].predicted)
+        return Figure(case, tool, what, way.shaper, predicted, values, note=note)
     frames = sum(loss_train(each).count for each, _ in held)
     predicted = predict.loss(way.settings, way.shaper, frames)
     return Figure(case, tool, what, way.shaper, predicted, values, frames, note)
+
+
+def _notes(rows: Sequence[Measurement]) -> list[str]:
+    """What is said of the measurements, and of how many."""
+    said = Counter(row.note for row in rows if row.note)
+    return [f"{count} of {len(rows)} measurements: {note}" for note, count in said.items()]

@@ -32,7 +32,8 @@ def machine(outcome: Outcome) -> str:
     """Where and when it was measured, with which versions."""
     found = {
         "date": f"{datetime.now(UTC):%Y-%m-%d, %H:%M} UTC",
-        "machine": f"{os.cpu_count()} cores, {_processor()}; load {outcome.load:.2f} before",
+        "machine": f"{os.cpu_count()} cores, {_processor()}",
+        "load": _load(outcome.loads),
         "kernel": f"{platform.system()} {platform.release()}",
         "Docker": outcome.versions.get("docker", ""),
         MININET: outcome.versions.get(MININET, ""),
@@ -45,6 +46,12 @@ def machine(outcome: Outcome) -> str:
         "time": f"{outcome.minutes:.1f} minutes",
     } | {f"no {HEADS[tool]}": why for tool, why in outcome.missing.items()}
     return table(("what", "which"), ((what, which) for what, which in found.items() if which))
+
+
+def _load(loads: Sequence[float]) -> str:
+    if not loads:
+        return ""
+    return f"{loads[0]:.2f} before, up to {max(loads):.2f} in between: the measuring programs, and whatever else ran"
 
 
 def _processor() -> str:
@@ -68,10 +75,18 @@ def verdict(outcome: Outcome) -> str:
     judged = [figure for figure in ours if figure.predicted.judged]
     bad = [figure for figure in judged if not figure.good]
     lines = [f"Of wirelab's {len(judged)} figures, {len(judged) - len(bad)} are within the goals."]
-    for figure in bad:
-        cell = {"rate": _rate_error, "round trip": _time_error}.get(figure.what, _loss_cell)
-        lines.append(f"- Outside: {_name(figure)}: {cell(figure).strip('*')}")
-    lines += [f"- Not judged: {_name(figure)}: {figure.note}" for figure in ours if not figure.predicted.judged]
+    lines += [f"- Outside: {_name(figure)}: {_said_error(figure)}." for figure in bad]
+    lines += [
+        f"- Within by its median, but {figure.outside} of {len(figure.values)} measurements outside: {_name(figure)}: "
+        f"{_said_error(figure)}."
+        for figure in judged
+        if figure.good and figure.outside
+    ]
+    lines += [
+        f"- Not judged: {_name(figure)}: {_said_error(figure)}; {figure.note}."
+        for figure in ours
+        if not figure.predicted.judged
+    ]
     return "\n".join([lines[0], "", *lines[1:]] if lines[1:] else lines)
 
 
@@ -121,6 +136,14 @@ def _reasons(found: Iterable[Figure]) -> list[str]:
 def _name(figure: Figure) -> str:
     what = "" if figure.what == figure.case.sweep else f"{figure.what} at "
     return f"{HEADS[figure.tool]}, {what}{figure.case}"
+
+
+def _said_error(figure: Figure) -> str:
+    if not figure.values:
+        return "nothing measured"
+    if figure.what == "rate":
+        return _rate_error(figure).strip("*")
+    return _loss_cell(figure).strip("*") if figure.what == "loss" else f"{_time_error(figure).strip('*')} ms"
 
 
 def _number(value: float) -> str:

@@ -71,13 +71,25 @@ def test_losses_are_pooled() -> None:
     assert (figure.predicted.lowest, figure.predicted.highest) == predict.loss_interval(0.05, 2 * frames)
 
 
-def test_what_cannot_be_judged_counts_only_alone() -> None:
-    """A measurement whose sender never filled the link does not spoil the others; alone it is shown, with its note."""
-    judged, other = Prediction(1000.0, 980.0, 1020.0), Prediction(1000.0)
-    pairs = [(_way(SLOW), _row("rate", judged, 999.0)), (_way(SLOW), _row("rate", other, 500.0, "not judged"))]
-    assert combine(SLOW, "docker", "rate", pairs).values == (999.0,)
-    alone = combine(SLOW, "docker", "rate", pairs[1:])
-    assert (alone.values, alone.note) == ((500.0,), "not judged")
+def test_an_excused_measurement_counts() -> None:
+    """What `verify` does not judge, for the machine was busy, is bad: left out, only good ones would be published."""
+    judged, excused = Prediction(1000.0, 980.0, 1020.0), Prediction(1000.0)
+    pairs = [(_way(SLOW), _row("rate", excused, 500.0, "not judged")), (_way(SLOW), _row("rate", judged, 999.0))]
+    figure = combine(SLOW, "docker", "rate", pairs)
+    assert (figure.values, figure.outside, figure.predicted) == ((500.0, 999.0), 1, judged)
+    assert figure.note == "1 of 2 measurements: not judged"
+    assert not figure.good
+    alone = combine(SLOW, "docker", "rate", pairs[:1])
+    assert (alone.values, alone.note) == ((500.0,), "1 of 1 measurements: not judged")
+    verdict = accuracy_tables.verdict(Outcome((alone,)))
+    assert "- Not judged: Docker, rate 2,400 bit/s: -50.000 % (-50.000 to -50.000); 1 of 1" in verdict
+
+
+def test_a_median_that_hides_something_is_told_of() -> None:
+    """Where the median is within the goal and single measurements are not, the verdict says how many."""
+    rows = [(_way(SLOW), _row("rate", Prediction(1000.0, 980.0, 1020.0), value)) for value in (500.0, 999.0, 1001.0)]
+    verdict = accuracy_tables.verdict(Outcome((combine(SLOW, "netns", "rate", rows),)))
+    assert "but 1 of 3 measurements outside: netns, rate 2,400 bit/s" in verdict
 
 
 def test_nothing_that_came_is_said() -> None:
