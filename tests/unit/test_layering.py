@@ -25,7 +25,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "observe": ALL_ABOVE - {"observe"},
     "exercises": ALL_ABOVE,
     "pytest_plugin": ALL_ABOVE | {"exercises"},
-    "tasks": ALL_ABOVE | {"exercises", "pytest_plugin"},
+    "commands": ALL_ABOVE | {"exercises"},
+    "tasks": ALL_ABOVE | {"exercises", "pytest_plugin", "commands"},
 }
 
 TOUCHES_THE_MACHINE = {

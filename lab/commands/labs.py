@@ -1,0 +1,119 @@
+"""Labs as a whole: up, down, status, heal, and the plan of one that is not there."""
+
+from __future__ import annotations
+
+from invoke.context import Context
+from invoke.exceptions import Exit
+
+from lab.commands.base import err, out, print_json, progress, task, words
+from lab.engine.select import engines
+from lab.errors import CheckError
+from lab.lab import Lab, remove
+from lab.model import plan as model
+from lab.model.units import counted
+from lab.observe import report
+
+
+@task(iterable=["link"])
+def up(
+    _: Context,
+    topology: str = "star",
+    nodes: str = "4",
+    media: str = "coax",
+    link: list[str] | None = None,
+    name: str = "lab",
+    routing: str = "clockwise",
+    engine: str = "auto",
+    pool: str = "",
+    shaper: str = "auto",
+    seed: str = "1",
+    json: bool = False,
+) -> None:
+    """Bring a lab up; one that is there already is healed."""
+    given = {
+        "topology": topology,
+        "media": media,
+        "name": name,
+        "routing": routing,
+        "pool": pool,
+        "shaper": shaper,
+    }
+    spec = words(nodes, seed, link or [], **given)
+    with progress() as say:
+        lab = Lab.up(spec, engine, say)
+    if json:
+        print_json(report.status_document(lab.status()))
+    else:
+        out.print(report.welcome(lab.plan))
+
+
+@task()
+def down(_: Context, name: str = "lab", all: bool = False, engine: str = "auto") -> None:
+    """Remove a lab, or all of them."""
+    model.check_name(name)
+    total = 0
+    for each in engines(engine):
+        for lab in sorted(each.labs()) if all else [name]:
+            count = remove(each, lab)
+            total += count
+            if count:
+                err.print(f"{lab}: {counted(count, 'object')} removed", markup=False)
+    if not total:
+        err.print("no lab is there" if all else f"{name}: nothing is there", markup=False)
+
+
+@task()
+def status(_: Context, name: str = "lab", all: bool = False, json: bool = False, engine: str = "auto") -> None:
+    """Hold what is declared against what is there, exit code 1 where it differs; `--all` lists the labs."""
+    if all:
+        labs = [(each.name, record) for each in engines(engine) for record in each.labs().values()]
+        print_json(report.labs_document(labs)) if json else out.print(report.labs_table(labs))
+        return
+    found = Lab.find(name, engine).status()
+    if json:
+        print_json(report.status_document(found))
+    else:
+        out.print(report.status_table(found))
+    if found.differences:
+        raise Exit(code=CheckError.exit_code)
+
+
+@task()
+def heal(_: Context, name: str = "lab", engine: str = "auto") -> None:
+    """Mend every difference between what is declared and what is there."""
+    with progress() as say:
+        mended = Lab.find(name, engine).heal(say)
+    for difference in mended:
+        err.print(f"mended: {difference}", markup=False)
+    err.print(f"{name}: {counted(len(mended), 'difference')} mended" if mended else f"{name}: nothing to mend")
+
+
+@task(iterable=["link"])
+def plan(
+    _: Context,
+    topology: str = "star",
+    nodes: str = "4",
+    media: str = "coax",
+    link: list[str] | None = None,
+    name: str = "lab",
+    routing: str = "clockwise",
+    pool: str = "",
+    shaper: str = "auto",
+    seed: str = "1",
+    json: bool = False,
+) -> None:
+    """Show everything that `up` would decide, tc commands included; needs no engine."""
+    given = {
+        "topology": topology,
+        "media": media,
+        "name": name,
+        "routing": routing,
+        "pool": pool,
+        "shaper": shaper,
+    }
+    decided = model.decide(words(nodes, seed, link or [], **given))
+    if json:
+        print_json(model.as_document(decided))
+    else:
+        out.print(report.plan_tables(decided))
+        print(report.plan_commands(decided))
