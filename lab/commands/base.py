@@ -15,6 +15,7 @@ from typing import Any
 
 from invoke.exceptions import Exit
 from invoke.parser.argument import Argument
+from invoke.parser.parser import ParseMachine
 from invoke.tasks import Task
 from invoke.tasks import task as invoke_task
 from rich.console import Console
@@ -60,18 +61,72 @@ HELP = {
 }
 
 
+class Words(Argument):
+    """A positional argument that takes any number of words, or none; invoke's own take one each.
+
+    Until the task's words are at their end, it says that it lacks a value, and so the parser gives it the next one.
+    """
+
+    at_end = False
+    given: list[str] = []  # noqa: RUF012 - never changed in place
+
+    @property
+    def value(self) -> Any:
+        """All words, once there can be no more."""
+        return self.given if self.at_end else None
+
+    @value.setter
+    def value(self, word: str) -> None:
+        self.given = [*self.given, word]
+
+
+def _tell_words_their_end(complete: Callable[[ParseMachine], None]) -> Callable[[ParseMachine], None]:
+    """What invoke does where a task's words end, with `Words` told first."""
+
+    def complete_context(self: ParseMachine) -> None:
+        arguments: list[Argument] = self.context.positional_args if self.context else []
+        for argument in arguments:
+            if isinstance(argument, Words):
+                argument.at_end = True
+        complete(self)
+
+    return complete_context
+
+
+# The parser has no hook of its own.
+setattr(ParseMachine, "complete_context", _tell_words_their_end(ParseMachine.complete_context))  # noqa: B010 - or mypy
+
+
 class Explained(Task[Any]):
-    """A task that can be asked for its arguments more than once; invoke's own forgets their help the first time."""
+    """A task that can be asked for its arguments more than once; invoke's own forgets their help the first time.
+
+    Attributes:
+        several: the names of the positional arguments that are `Words`.
+    """
+
+    several: tuple[str, ...] = ()
 
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
         """Its arguments, each with its help."""
         if not hasattr(self, "_arguments"):
-            self._arguments: list[Argument] = super().get_arguments(ignore_unknown_help)
+            own = super().get_arguments(ignore_unknown_help)
+            self._arguments: list[Argument] = [
+                Words(names=(each.name,), kind=list, default=[], help=each.help, positional=True)
+                if each.name in self.several
+                else each
+                for each in own
+            ]
         return self._arguments
 
 
-def task(*words: Any, **options: Any) -> Callable[[Callable[..., None]], Any]:
-    """An invoke task that turns the project's errors into one clear message and its exit code."""
+def task(*words: Any, several: tuple[str, ...] = (), **options: Any) -> Callable[[Callable[..., None]], Any]:
+    """An invoke task that turns the project's errors into one clear message and its exit code.
+
+    Args:
+        words: as for invoke.
+        several: positional arguments that take any number of words, or none; the function gets a list.
+        options: as for invoke.
+    """
 
     def wrap(function: Callable[..., None]) -> Any:
         @functools.wraps(function)
@@ -91,7 +146,12 @@ def task(*words: Any, **options: Any) -> Callable[[Callable[..., None]], Any]:
 
         names = inspect.signature(function).parameters
         explained = {key: value for key, value in HELP.items() if key in names}
-        return invoke_task(*words, klass=Explained, help=explained, **options)(guarded)
+        positional = options.pop("positional", None)
+        if several:
+            positional = [*(positional or ()), *several]
+        made = invoke_task(*words, klass=Explained, help=explained, positional=positional, **options)(guarded)
+        made.several = several
+        return made
 
     return wrap
 
