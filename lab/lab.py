@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from lab.engine.base import Engine, LabRecord, Process, Say, unheard
+from lab.engine.owner import Owner
 from lab.engine.select import engines, holder, select
 from lab.errors import EngineError, NameTakenError, PoolError, TransitError, UnknownLabError, WordsError
 from lab.model import wiring
@@ -50,13 +51,15 @@ class Lab:
         return self.plan.name
 
     @classmethod
-    def up(cls, spec: LabSpec, engine: str = "auto", say: Say = unheard) -> Self:
+    def up(cls, spec: LabSpec, engine: str = "auto", say: Say = unheard, owner: Owner | None = None) -> Self:
         """Bring a lab up; one that is there already is healed.
 
         Args:
             spec: the words that describe it.
             engine: `auto`, `docker` or `netns`.
             say: takes a line for each step.
+            owner: the process that the lab belongs to (`Owner.here()`), so that it can be told when nobody needs the
+                lab any more: `down --stale`. None for a lab that is to stay until somebody takes it down.
 
         Raises:
             WordsError: the words do not describe a lab, or one of that name is another one.
@@ -65,14 +68,17 @@ class Lab:
         check_words(spec)  # wrong words need no engine to be found wrong
         chosen = holder(spec.name, engine) or select(engine, say)
         record = chosen.labs().get(spec.name)
+        if record and record.stale:
+            say(f"{spec.name} is there, but its owner, {record.owner}, is gone: making it anew")
+            remove(chosen, spec.name)
+            record = None
         if record is None:
-            return cls._create(spec, chosen, say)
-        found = cls._same(record, spec)
-        lab = cls(chosen, decide(found))
+            return cls._create(spec, chosen, say, owner)
+        lab = cls(chosen, decide(cls._same(record, spec)))
         if missing := lab._missing(record):
             say(f"{missing[0]} is not there: making the lab anew")
-            chosen.remove(spec.name)
-            return cls._create(spec, chosen, say)
+            lab.down()
+            return cls._create(spec, chosen, say, owner)
         say(f"{spec.name} is there already")
         lab.heal(say)
         return lab
@@ -108,7 +114,7 @@ class Lab:
         return there
 
     @classmethod
-    def _create(cls, spec: LabSpec, engine: Engine, say: Say) -> Self:
+    def _create(cls, spec: LabSpec, engine: Engine, say: Say, owner: Owner | None) -> Self:
         """Make nodes and links, then wire them. Another block of addresses is tried where somebody took ours."""
         refused: list[IPv4Network] = []
         for attempt in range(TRIES):
@@ -118,7 +124,7 @@ class Lab:
             plan = replace(plan, spec=replace(spec, pool=str(plan.addresses.block)))
             lab = cls(engine, plan)
             try:
-                engine.create(plan, say)
+                engine.create(plan, say, owner)
             except PoolError:
                 if spec.name in engine.labs():
                     raise NameTakenError(

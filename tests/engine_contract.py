@@ -23,10 +23,12 @@ from typing import Any
 
 import pytest
 
+from lab.commands.labs import wanted
 from lab.engine.base import Engine, unheard
+from lab.engine.owner import Owner
 from lab.engine.select import select
 from lab.errors import EngineError, LabError, NameTakenError, PoolError
-from lab.lab import remove
+from lab.lab import Lab, remove
 from lab.model import wiring
 from lab.model.drift import differences
 from lab.model.plan import LabPlan, LabSpec, decide
@@ -43,6 +45,9 @@ for line in process.lines():
     print(line, flush=True)
 """
 """A caller that starts a program on a node, and can be killed while it listens."""
+
+OWNER = "from lab.engine.owner import Owner; print(Owner.here().to_json())"
+"""A process that says who it is, and ends."""
 
 MAKER = """
 import sys
@@ -171,6 +176,24 @@ class EngineContract:
         assert record.spec == star.plan.spec
         assert record.nodes == {node.name: "running" for node in star.plan.nodes}
         assert record.links == {link.name for link in star.plan.links}
+
+    def test_a_lab_is_stale_when_its_owner_is_gone(self, engine: Engine, star: Made) -> None:
+        """A lab belongs to the process that it was made for; one without an owner is never stale."""
+        plan = plan_for(engine, nodes=2)
+        with subprocess.Popen([sys.executable, "-c", OWNER], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            said, _ = process.communicate()
+        owner = Owner.read(said.decode())
+        try:
+            engine.create(plan, unheard, owner)
+            record = engine.labs()[plan.name]
+            assert (record.owner, record.stale) == (owner, True)
+            assert plan.name in wanted(engine, "", all=False, stale=True)
+            assert star.plan.name not in wanted(engine, "", all=False, stale=True)
+            lab = Lab.up(plan.spec, engine.name, owner=Owner.here())  # one that nobody needs is not taken over
+            assert (lab.engine.labs()[plan.name].owner, lab.status().differences) == (Owner.here(), ())
+        finally:
+            remove(engine, plan.name)
+        assert (engine.labs()[star.plan.name].owner, engine.labs()[star.plan.name].stale) == (None, False)
 
     def test_its_addresses_are_taken(self, engine: Engine, star: Made) -> None:
         """No other lab is given the addresses of one that is there."""

@@ -41,6 +41,7 @@ HELP = {
     "seed": "seed for what is lost, doubled and delayed",
     "json": "one JSON document on stdout",
     "all": "every lab that is there",
+    "stale": "every lab that belonged to a program or a test that is gone",
     "server": "the server's node",
     "client": "the client's node",
     "protocol": "tcp or udp",

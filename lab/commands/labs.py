@@ -6,6 +6,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from lab.commands.base import err, out, print_json, progress, task, words
+from lab.engine.base import Engine
 from lab.engine.select import engines
 from lab.errors import CheckError
 from lab.lab import Lab, remove
@@ -48,18 +49,26 @@ def up(
 
 
 @task()
-def down(_: Context, name: str = "lab", all: bool = False, engine: str = "auto") -> None:
-    """Remove a lab, or all of them."""
+def down(_: Context, name: str = "lab", all: bool = False, stale: bool = False, engine: str = "auto") -> None:
+    """Remove a lab, all of them, or those that a program made which is gone."""
     model.check_name(name)
     total = 0
     for each in engines(engine):
-        for lab in sorted(each.labs()) if all else [name]:
+        for lab in wanted(each, name, all=all, stale=stale):
             count = remove(each, lab)
             total += count
             if count:
                 err.print(f"{lab}: {counted(count, 'object')} removed", markup=False)
     if not total:
-        err.print("no lab is there" if all else f"{name}: nothing is there", markup=False)
+        nothing = "no lab is stale" if stale else "no lab is there" if all else f"{name}: nothing is there"
+        err.print(nothing, markup=False)
+
+
+def wanted(engine: Engine, name: str, *, all: bool, stale: bool) -> list[str]:
+    """The labs of an engine that the words of `down` mean."""
+    if not (all or stale):
+        return [name]
+    return sorted(lab for lab, record in engine.labs().items() if record.stale or not stale)
 
 
 @task()

@@ -8,6 +8,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any, Protocol
 
+from lab.engine.owner import Owner
 from lab.model.plan import LabPlan, LabSpec
 
 
@@ -39,12 +40,19 @@ class LabRecord:
         spec: the words that it was made with, or None where no remains carry them.
         nodes: state by node: `running`, or the engine's word for what it is instead.
         links: the links whose network is there.
+        owner: the process that it belongs to; None where it has none, as a lab that was typed.
     """
 
     name: str
     spec: LabSpec | None
     nodes: dict[str, str] = field(default_factory=dict)
     links: frozenset[str] = frozenset()
+    owner: Owner | None = None
+
+    @property
+    def stale(self) -> bool:
+        """Whether it belonged to a process that is gone."""
+        return self.owner is not None and self.owner.gone
 
 
 class Process(Protocol):
@@ -95,8 +103,13 @@ class Engine(Protocol):
             ImageError: it could not be made.
         """
 
-    def create(self, plan: LabPlan, say: Say) -> None:
+    def create(self, plan: LabPlan, say: Say, owner: Owner | None = None) -> None:
         """Make a plan's nodes and links, not yet wired.
+
+        Args:
+            plan: the plan.
+            say: takes a line for each step.
+            owner: the process that the lab belongs to; written down with it.
 
         Raises:
             NameTakenError: somebody else makes a lab of that name.

@@ -138,6 +138,7 @@ def labs_document(labs: list[tuple[str, LabRecord]]) -> list[dict[str, Any]]:
             "words": asdict(record.spec) if record.spec else None,
             "nodes": record.nodes,
             "links": sorted(record.links),
+            "owner": asdict(record.owner) | {"gone": record.stale} if record.owner else None,
         }
         for engine, record in labs
     ]
@@ -145,11 +146,12 @@ def labs_document(labs: list[tuple[str, LabRecord]]) -> list[dict[str, Any]]:
 
 def labs_table(labs: list[tuple[str, LabRecord]]) -> RenderableType:
     """Every lab with the engine that has it, for people."""
-    table = _table(None, "lab", "what it is", "engine", "nodes running")
+    table = _table(None, "lab", "what it is", "engine", "nodes running", "belongs to")
     for engine, record in labs:
         running = sum(state == "running" for state in record.nodes.values())
         what = summary(record.spec) if record.spec else "made by another version"
-        table.add_row(escape(record.name), escape(what), engine, f"{running} of {len(record.nodes)}")
+        owner = f"{record.owner}{', gone' if record.stale else ''}" if record.owner else "-"
+        table.add_row(escape(record.name), escape(what), engine, f"{running} of {len(record.nodes)}", escape(owner))
     return table if labs else Text("no lab is there")
 
 

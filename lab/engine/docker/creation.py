@@ -13,6 +13,7 @@ from docker.types import IPAMConfig, IPAMPool
 from lab.engine import container
 from lab.engine.base import Say
 from lab.engine.docker.client import refusals
+from lab.engine.owner import Owner
 from lab.errors import EngineError, NameTakenError, PoolError
 from lab.model.plan import LabPlan, LinkPlan
 from lab.model.tables import NodePlan
@@ -24,11 +25,12 @@ MANY_NETWORKS_API = (1, 44)  # from here on a container can be created on severa
 class Creation:
     """One attempt to make a lab. Every object carries the attempt's own label, so that it can be taken back alone."""
 
-    def __init__(self, api: Any, plan: LabPlan, image: str, run: str, in_flight: int) -> None:
+    def __init__(self, api: Any, plan: LabPlan, image: str, run: str, *, owner: Owner | None, in_flight: int) -> None:
         self.api = api
         self.plan = plan
         self.image = image
         self.run = run
+        self._whose = {"owner": owner.to_json()} if owner else {}
         self.in_flight = in_flight
         self._networks: dict[str, str] = {}
         self._given_up = threading.Event()
@@ -89,7 +91,7 @@ class Creation:
                     driver="bridge",
                     options=container.network_options(link),
                     ipam=IPAMConfig(pool_configs=[pool]),
-                    labels=container.labels(self.plan, self.run, link=link.name),
+                    labels=container.labels(self.plan, self.run, link=link.name, **self._whose),
                 )
         except EngineError as error:
             if _is_conflict(error):  # from API 1.44 on, a network's name is given once
@@ -120,7 +122,7 @@ class Creation:
                     name=where,
                     hostname=node.name,
                     environment=container.environment(self.plan, node),
-                    labels=container.labels(self.plan, self.run, node=node.name),
+                    labels=container.labels(self.plan, self.run, node=node.name, **self._whose),
                     # docker-py drops networking_config unless network_mode names one of its keys.
                     host_config=self.api.create_host_config(network_mode=first, **container.host_config(node)),
                     networking_config=self.api.create_networking_config(at_creation),

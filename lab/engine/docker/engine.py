@@ -22,6 +22,7 @@ from lab.engine.docker.client import connect, connection, refusals
 from lab.engine.docker.creation import Creation
 from lab.engine.docker.process import DockerProcess
 from lab.engine.docker.store import DockerImageStore
+from lab.engine.owner import Owner
 from lab.errors import EngineError
 from lab.model.plan import LabPlan, LabSpec
 
@@ -59,20 +60,28 @@ class DockerEngine:
             networks = self._api.networks(filters={"label": container.LAB})
         nodes: dict[str, dict[str, str]] = {}
         links: dict[str, set[str]] = {}
-        words: dict[str, str] = {}
+        told: dict[str, dict[str, str]] = {}
         for found in (*containers, *networks):
             marks = found["Labels"]
             name = marks[container.LAB]
             nodes.setdefault(name, {})
             links.setdefault(name, set())
-            if container.WORDS in marks:
-                words[name] = marks[container.WORDS]
+            told.setdefault(name, {}).update(
+                (key, marks[key]) for key in (container.WORDS, container.OWNER) if key in marks
+            )
             if container.NODE in marks:
                 nodes[name][marks[container.NODE]] = found["State"]
             elif container.LINK in marks:
                 links[name].add(marks[container.LINK])
         return {
-            name: LabRecord(name, _read_words(words.get(name)), nodes[name], frozenset(links[name])) for name in nodes
+            name: LabRecord(
+                name,
+                _read_words(told[name].get(container.WORDS)),
+                nodes[name],
+                frozenset(links[name]),
+                Owner.read(told[name].get(container.OWNER, "")),
+            )
+            for name in nodes
         }
 
     def taken(self) -> list[IPv4Network]:
@@ -86,12 +95,12 @@ class DockerEngine:
         """Make sure of the image that nodes are made of."""
         return images.ensure_node_image(self._images, images.build_root(), say)
 
-    def create(self, plan: LabPlan, say: Say) -> None:
+    def create(self, plan: LabPlan, say: Say, owner: Owner | None = None) -> None:
         """Make networks and containers, as many at once as the engine can use."""
         image = self.prepare(say)
         run = uuid.uuid4().hex
         try:
-            Creation(self._api, plan, image, run, IN_FLIGHT).perform(say)
+            Creation(self._api, plan, image, run, owner=owner, in_flight=IN_FLIGHT).perform(say)
         except BaseException:
             say("removing what was made")
             self._remove(f"{container.RUN}={run}")

@@ -38,7 +38,7 @@ def run_agent(api: Any, image: str, name: str, document: dict[str, Any]) -> byte
     )
     argv = ["python3", "-m", "fabric.agent", f"{FOLDER}/document.json"]
     with refusals(name):
-        labels = {container.LAB: name, "wirelab.helper": "agent"}
+        labels = {container.LAB: name, container.HELPER: "agent"}
         helper = api.create_container(image, argv, labels=labels, host_config=settings, **IN_FOLDER)["Id"]
         try:
             api.put_archive(helper, FOLDER, _files(document))
@@ -71,7 +71,7 @@ def start_wire(api: Any, image: str, name: str, document: dict[str, Any]) -> Non
     with refusals(f"{name}-wire"):
         with suppress(NotFound):  # as usual: there is none yet
             api.remove_container(f"{name}-wire", force=True)
-        labels = {container.LAB: name, "wirelab.helper": "wire"}
+        labels = {container.LAB: name, container.HELPER: "wire"}
         made = api.create_container(image, argv, name=f"{name}-wire", labels=labels, host_config=settings, **IN_FOLDER)[
             "Id"
         ]

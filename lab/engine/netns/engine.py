@@ -18,6 +18,7 @@ from lab.engine.netns import commands, folder, marks, order, wire
 from lab.engine.netns.folder import Folder
 from lab.engine.netns.process import NetnsProcess
 from lab.engine.netns.root import LOG
+from lab.engine.owner import Owner
 from lab.errors import EngineError
 from lab.model.plan import LabPlan
 
@@ -58,7 +59,7 @@ class NetnsEngine:
         commands.check_machine()
         return "the host's own programs"
 
-    def create(self, plan: LabPlan, say: Say) -> None:
+    def create(self, plan: LabPlan, say: Say, owner: Owner | None = None) -> None:
         """Make the fabric, all nodes at once, and the cables between them."""
         commands.check_machine()
         place = Folder(plan.name)
@@ -69,7 +70,7 @@ class NetnsEngine:
             _remove(place)
 
         with place.claim(take_back):
-            place.describe(plan, order.bridges(plan))
+            place.describe(plan, order.bridges(plan), owner.to_json() if owner else "")
             self._make(plan, place)
 
     def _make(self, plan: LabPlan, place: Folder) -> None:
@@ -183,7 +184,8 @@ def _record(name: str, processes: list[marks.Found]) -> LabRecord:
     description = place.description()
     words = description.words if description else next((each.words for each in processes if each.words), "")
     nodes = dict.fromkeys(sorted({*place.nodes(), *(each.node for each in processes if each.node)}), "running")
-    return LabRecord(name, folder.read_words(words), nodes, _links(place, description))
+    owner = Owner.read(description.owner) if description else None
+    return LabRecord(name, folder.read_words(words), nodes, _links(place, description), owner)
 
 
 def _links(place: Folder, description: folder.Description | None) -> frozenset[str]:

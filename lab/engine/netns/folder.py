@@ -26,11 +26,12 @@ _DESCRIPTION = "lab.json"
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What is written down of a lab: its words (as JSON), its block of addresses, and the bridge of each link."""
+    """What is written down of a lab: its words and owner (as JSON), its block of addresses, the bridge of each link."""
 
     words: str
     block: IPv4Network
     bridges: dict[str, str]
+    owner: str
 
 
 class Folder:
@@ -109,16 +110,17 @@ class Folder:
         finally:
             os.close(handle)
 
-    def describe(self, plan: LabPlan, bridges: dict[str, str]) -> None:
-        """Write down what the lab is to be."""
-        text = json.dumps({"words": plan.spec.to_json(), "block": str(plan.addresses.block), "bridges": bridges})
+    def describe(self, plan: LabPlan, bridges: dict[str, str], owner: str = "") -> None:
+        """Write down what the lab is to be, and whose."""
+        block = str(plan.addresses.block)
+        text = json.dumps({"words": plan.spec.to_json(), "block": block, "bridges": bridges, "owner": owner})
         (self.path / _DESCRIPTION).write_text(text)
 
     def description(self) -> Description | None:
         """What is written down; None where nothing that can be read is."""
         try:
             found = json.loads((self.path / _DESCRIPTION).read_text())
-            return Description(found["words"], IPv4Network(found["block"]), found["bridges"])
+            return Description(found["words"], IPv4Network(found["block"]), found["bridges"], found.get("owner", ""))
         except (OSError, ValueError, KeyError, TypeError):
             return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from lab.engine.base import LabRecord
+from lab.engine.owner import Owner
 from lab.errors import EngineError, LabError, SpecError
 from lab.lab import Status
 from lab.model.drift import differences
@@ -211,12 +213,13 @@ def test_all_labs_are_listed_as_they_were_described() -> None:
     hosts = {"h1": "running", "h2": "exited"}
     labs = [
         ("docker", LabRecord("lab", LabSpec(nodes=2, media="coax,loss=1%"), hosts, frozenset({"h1-hub"}))),
-        ("netns", LabRecord("[red]", None)),
+        ("netns", LabRecord("[red]", None, owner=replace(Owner.here(), started="long ago"))),
     ]
     text = _shown(report.labs_table(labs))
     assert "star of 2, coax,loss=1%" in text
     assert "1 of 2" in text
     assert "[red]" in text
+    assert f"process {os.getpid()}, gone" in text
     first, second = report.labs_document(labs)
     assert (first["engine"], first["words"]["nodes"], first["nodes"], first["links"]) == (
         "docker",
@@ -225,6 +228,7 @@ def test_all_labs_are_listed_as_they_were_described() -> None:
         ["h1-hub"],
     )
     assert second["words"] is None
+    assert (first["owner"], second["owner"]["gone"]) == (None, True)
 
 
 def test_each_line_is_shown_with_its_node() -> None:
