@@ -68,6 +68,16 @@ class Process(Protocol):
         """End the program, and what it started; does not wait."""
 
 
+class Helper(Protocol):
+    """A program of ours that runs for a lab outside its nodes, and ends when we go away."""
+
+    def pieces(self) -> Iterator[tuple[str, bytes]]:
+        """What it writes, as it comes, with where it comes from: `stdout` or `stderr`. Ends when the program does."""
+
+    def stop(self) -> None:
+        """Close its stdin, by which it knows that it shall end; does not wait."""
+
+
 class Engine(Protocol):
     """Makes nodes and links real, and says what is there. Holds no state of its own.
 
@@ -147,6 +157,17 @@ class Engine(Protocol):
 
         Returns:
             Its answer, or None where none runs.
+        """
+
+    def start_tap(self, name: str, document: dict[str, Any]) -> Helper:
+        """Start the tap on some interfaces and ports of a lab, with the nodes' namespaces put in.
+
+        Args:
+            name: the lab.
+            document: as `fabric.tap` reads it; what it writes is told there too.
+
+        Raises:
+            EngineError: it could not be started.
         """
 
     def start(self, name: str, node: str, argv: Sequence[str], env: Mapping[str, str] | None = None) -> Process:

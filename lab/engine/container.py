@@ -18,6 +18,7 @@ PROCESSES, MEMORY = 1024, "1g"  # so that a fork bomb stays in its node
 # the machine itself is confined and lacks any capability at all, `--privileged` cannot be had.
 AGENT_CAPABILITIES = ("NET_ADMIN", "NET_RAW", "SYS_ADMIN", "SYS_PTRACE")
 
+TAP_CAPABILITIES = ("NET_RAW", "SYS_ADMIN", "SYS_PTRACE")  # frames, and entering namespaces; it gives all of them up
 WIRE_CAPABILITIES = ("NET_ADMIN", "NET_RAW", "SYS_NICE")  # large buffers, frames, and to be woken on time
 AGENT_SECURITY = ("apparmor=unconfined", "label=disable")  # it mounts /proc/sys writable for itself
 

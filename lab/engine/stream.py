@@ -26,7 +26,7 @@ def lines(source: Readable) -> Iterator[tuple[str, str]]:
     """Each line as it comes, with the name of its stream; the last may lack its end."""
     decoders = {name: codecs.getincrementaldecoder("utf-8")("backslashreplace") for name in NAMES.values()}
     begun = dict.fromkeys(decoders, "")
-    for name, data in _frames(source):
+    for name, data in pieces(source):
         *whole, begun[name] = (begun[name] + decoders[name].decode(data)).split("\n")
         for line in whole:
             yield name, line.removesuffix("\r")
@@ -35,7 +35,8 @@ def lines(source: Readable) -> Iterator[tuple[str, str]]:
             yield name, last
 
 
-def _frames(source: Readable) -> Iterator[tuple[str, bytes]]:
+def pieces(source: Readable) -> Iterator[tuple[str, bytes]]:
+    """What comes, as it comes, with the name of its stream."""
     while header := _exactly(source, HEADER.size):
         number, length = HEADER.unpack(header)
         yield NAMES.get(number, "stdout"), _exactly(source, length)

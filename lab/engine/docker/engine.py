@@ -22,6 +22,7 @@ from lab.engine.docker.client import connect, connection, refusals
 from lab.engine.docker.creation import Creation
 from lab.engine.docker.process import DockerProcess
 from lab.engine.docker.store import DockerImageStore
+from lab.engine.docker.tap import DockerTap
 from lab.engine.owner import Owner
 from lab.errors import EngineError
 from lab.model.plan import LabPlan, LabSpec
@@ -185,6 +186,15 @@ class DockerEngine:
         """Ask the wire through a process in its container."""
         with refusals(name):
             return helpers.ask_wire(self._api, name, request)
+
+    def start_tap(self, name: str, document: dict[str, Any]) -> DockerTap:
+        """Start the tap in a helper container that sees every port and every node's namespace."""
+        process_of = self._processes(name)
+        for node in document["nodes"]:
+            if not process_of.get(node["name"]):
+                raise EngineError(f"{node['name']} does not run", where=name, remedy="./inv up makes the lab anew")
+            node["namespace"] = f"/proc/{process_of[node['name']]}/ns/net"
+        return DockerTap(self._api, self.prepare(unheard), name, document)
 
     def start(self, name: str, node: str, argv: Sequence[str], env: Mapping[str, str] | None = None) -> DockerProcess:
         """Start a program under the supervisor, which logs what it says and ends it when we go away."""

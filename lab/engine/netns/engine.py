@@ -124,6 +124,16 @@ class NetnsEngine:
         answer: dict[str, Any] = json.loads(done.stdout)
         return answer
 
+    def start_tap(self, name: str, document: dict[str, Any]) -> NetnsProcess:
+        """Start the tap in the fabric's network namespace."""
+        place = Folder(name)
+        for node in document["nodes"]:
+            node["namespace"] = f"/proc/{_there(place.node(node['name']), name, node['name'])}/ns/net"
+        argv = commands.in_fabric(_there(place.fabric(), name, "the fabric"), commands.module("lab.fabric.tap"))
+        tap = NetnsProcess(argv, commands.helper_environment(name, marks.HELPER))
+        tap.tell(json.dumps(document).encode() + b"\n")
+        return tap
+
     def start(self, name: str, node: str, argv: Sequence[str], env: Mapping[str, str] | None = None) -> NetnsProcess:
         """Start a program under the supervisor, which logs what it says and ends it when we go away."""
         program = self._on_node(name, node, commands.supervised(argv), env)

@@ -35,7 +35,7 @@ class NetnsProcess:
         decoders = {name: decoder("backslashreplace") for name in ("stdout", "stderr")}
         begun = dict.fromkeys(decoders, "")
         try:
-            for name, data in self._pieces():
+            for name, data in self._read():
                 *whole, begun[name] = (begun[name] + decoders[name].decode(data)).split("\n")
                 for line in whole:
                     yield name, line.removesuffix("\r")
@@ -43,11 +43,23 @@ class NetnsProcess:
                 if rest:
                     yield name, rest
         finally:
-            self._close()
-            # Whoever does not care for the exit code shall not leave a zombie; who stops listening shall not wait.
-            threading.Thread(target=self._process.wait, daemon=True).start()
+            self._end()
 
-    def _pieces(self) -> Iterator[tuple[str, bytes]]:
+    def pieces(self) -> Iterator[tuple[str, bytes]]:
+        """What it writes, as it comes, with `stdout` or `stderr`; the pipes are closed after the last."""
+        try:
+            yield from self._read()
+        finally:
+            self._end()
+
+    def tell(self, text: bytes) -> None:
+        """Write something to its stdin."""
+        if self._process.stdin:
+            with suppress(BrokenPipeError):  # it has ended, and says so itself
+                self._process.stdin.write(text)
+                self._process.stdin.flush()
+
+    def _read(self) -> Iterator[tuple[str, bytes]]:
         with selectors.DefaultSelector() as selector:
             for name, pipe in (("stdout", self._process.stdout), ("stderr", self._process.stderr)):
                 if pipe:
@@ -59,6 +71,11 @@ class NetnsProcess:
                         yield key.data, data
                     else:
                         selector.unregister(key.fileobj)
+
+    def _end(self) -> None:
+        self._close()
+        # Whoever does not care for the exit code shall not leave a zombie; who stops listening shall not wait.
+        threading.Thread(target=self._process.wait, daemon=True).start()
 
     def _close(self) -> None:
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
