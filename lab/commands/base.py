@@ -44,12 +44,13 @@ HELP = {
     "stale": "every lab that belonged to a program or a test that is gone",
     "server": "the server's node",
     "client": "the client's node",
-    "protocol": "tcp or udp",
     "message": "what to send; asked for where it is not given",
     "port": "the port of both, 1024 to 65535",
     "buffer": "bytes that the server takes at a time",
     "backlog": "connections that may wait for the server",
-    "patience": "seconds that the server may go on when the client has ended",
+    "patience": "seconds that the server may go on when the clients have ended",
+    "programs": "tcp or udp; or your own files with their nodes: FILE@NODE, or 'FILE@NODE WORDS'; the server first",
+    "timeout": "seconds that your own programs may take",
     "node": "a node's name",
     "command": "what to run there, by sh",
     "file": "a file here",
@@ -191,6 +192,13 @@ def number(where: str, text: str, remedy: str) -> int:
     if not re.fullmatch(r"[0-9]{1,9}", text):
         raise WordsError(f"{text!r} is not a number", where=where, remedy=remedy)
     return int(text)
+
+
+def seconds(where: str, text: str) -> float:
+    """A number of seconds, from a word on the command line."""
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", text):
+        raise WordsError(f"{text!r} is not a number of seconds", where=where, remedy=f"{where} 30")
+    return float(text)
 
 
 def words(nodes: str, seed: str, links: list[str], **given: Any) -> LabSpec:

@@ -10,16 +10,16 @@ from pathlib import Path
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from lab.commands.base import ask, err, out, task
+from lab.commands.base import ask, err, out, seconds, task
 from lab.errors import CheckError
 from lab.lab import Lab
-from lab.observe import conversation, report
+from lab.observe import conversation, own, report
 
 
-@task(positional=["protocol"])
+@task(several=("programs",))
 def run(
     _: Context,
-    protocol: str,
+    programs: list[str],
     server: str = "",
     client: str = "",
     message: str = "",
@@ -28,17 +28,33 @@ def run(
     buffer: str = "",
     backlog: str = "",
     patience: str = "30",
+    timeout: str = "60",
     engine: str = "auto",
 ) -> None:
-    """Run the lecture's server and client on two nodes: `run tcp --server h1 --client h2 --message "hello there!"`."""
+    """Run the lecture's two programs (`run tcp`, `run udp`), or your own: `run my_server.py@h1 my_client.py@h2`."""
     lab = Lab.find(name, engine)
+    server_may_go_on = seconds("--patience", patience)
+    if programs and "@" in programs[0]:
+        _run_own(lab, programs, server_may_go_on, seconds("--timeout", timeout))
+        return
     given = {"server": server, "client": client, "port": port, "buffer": buffer, "backlog": backlog}
-    talk = conversation.arrange(lab, protocol, message, patience=patience, **given)
+    talk = conversation.arrange(lab, programs, message, patience=server_may_go_on, **given)
     if not message:
         talk = replace(talk, message=ask("Give message : "))
     outcome = conversation.hold(lab, talk, report.speaker(out, (talk.server, talk.client)))
     if not outcome.good:
         raise Exit(report.outcome(talk, outcome), code=CheckError.exit_code)
+
+
+def _run_own(lab: Lab, programs: list[str], patience: float, timeout: float) -> None:
+    """Run somebody's own programs; the first exit code that is not 0 is passed on."""
+    placed = own.name(own.read(lab, text) for text in programs)
+    speaker = report.speaker(out, tuple(each.name for each in placed))
+    endings = own.perform(lab, placed, speaker, timeout=timeout, patience=patience)
+    for line in own.remarks(endings, patience, timeout):
+        err.print(line, markup=False)
+    if code := own.exit_code(endings):
+        raise Exit(code=code)
 
 
 @task(name="exec", positional=["node", "command"])

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import queue
-import re
-import threading
-import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lab.engine.base import Process
 from lab.errors import CheckError, WordsError
 from lab.lab import Lab
+from lab.observe.stage import Hear, Stage
 
 PROTOCOLS = ("tcp", "udp")
 READY_SECONDS = 15.0  # a busy machine takes its time to start Python
-
-Hear = Callable[[str, str, str], None]
-"""Takes a line: the node that it comes from, `stdout` or `stderr`, and the text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,60 +54,41 @@ class Outcome:
         return self.server == 0 and self.client == 0
 
 
-class _Side:
-    """One program and the thread that listens to it."""
-
-    def __init__(self, node: str, process: Process, heard: queue.Queue[tuple[str, str, str]]) -> None:
-        self.node = node
-        self.process = process
-        self.ended = threading.Event()
-        self._heard = heard
-        threading.Thread(target=self._listen, daemon=True).start()
-
-    def _listen(self) -> None:
-        try:
-            for stream, line in self.process.lines():
-                self._heard.put((self.node, stream, line))
-        finally:
-            self.ended.set()
-            self._heard.put((self.node, "end", ""))
-
-
 def arrange(
     lab: Lab,
-    protocol: str,
+    words: Sequence[str],
     message: str,
     *,
     server: str = "",
     client: str = "",
-    patience: str = "30",
+    patience: float = 30.0,
     **options: str,
 ) -> Conversation:
     """Read a conversation from words; on a star or bus h1 serves h2 by default, on a ring n1 serves n3.
 
     Args:
         lab: where it is to be held.
-        protocol: `tcp` or `udp`.
+        words: `tcp` or `udp`.
         message: what the client sends.
         server: the server's node.
         client: the client's node.
-        patience: seconds, as a number.
+        patience: seconds that the server may go on after the client has ended.
         options: `port`, `buffer` and `backlog`, each empty where the program's own default holds.
 
     Raises:
         WordsError: the words do not describe a conversation.
         TopologyError: there is no such node.
     """
-    if protocol not in PROTOCOLS:
-        raise WordsError(f"no program speaks {protocol!r}", remedy=f"there are {', '.join(PROTOCOLS)}")
+    [protocol, *more] = words or [""]
+    if protocol not in PROTOCOLS or more:
+        there = f"there are {', '.join(PROTOCOLS)}; or your own files: FILE@NODE FILE@NODE"
+        raise WordsError(f"no program speaks {' '.join(words)!r}", remedy=there)
     ends = [node.name for node in lab.plan.nodes if node.role != "hub"]
     server = lab.plan.node(server or ends[0]).name
     others = [name for name in (ends[2:] if lab.plan.topology.kind == "ring" else []) + ends if name != server]
     client = lab.plan.node(client or others[0]).name
     if server == client:
         raise WordsError("server and client are the same node", where=server, remedy="name two nodes")
-    if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", patience):
-        raise WordsError(f"{patience!r} is not a number of seconds", where="--patience", remedy="--patience 30")
     given = {key: value for key, value in options.items() if value}
     both = [word for key in ("port",) if key in given for word in (f"--{key}", given[key])]
     own = [word for key in ("buffer", "backlog") if key in given for word in (f"--{key}", given[key])]
@@ -123,7 +97,7 @@ def arrange(
         server=server,
         client=client,
         message=message,
-        patience=float(patience),
+        patience=patience,
         server_options=(*both, *own),
         client_options=tuple(both),
     )
@@ -137,46 +111,15 @@ def hold(lab: Lab, talk: Conversation, hear: Hear) -> Outcome:
     Raises:
         CheckError: the server ended or stayed silent before the client could be started.
     """
-    heard: queue.Queue[tuple[str, str, str]] = queue.Queue()
-    sides: list[_Side] = []
-    try:
-        server = _Side(talk.server, lab.start(talk.server, talk.server_argv()), heard)
-        sides.append(server)
-        _pass_on(heard, hear, READY_SECONDS, until=lambda _, stream: stream in ("stdout", "end"))
-        if server.ended.is_set():
-            raise CheckError("the server ended at once", where=talk.server, remedy=f"./inv logs {talk.server}")
-        client = _Side(talk.client, lab.start(talk.client, talk.client_argv()), heard)
-        sides.append(client)
-        _pass_on(heard, hear, None, until=lambda node, stream: (node, stream) == (talk.client, "end"))
-        code = client.process.wait()
-        if code == 0 and not server.ended.is_set():
-            _pass_on(heard, hear, talk.patience, until=lambda node, stream: (node, stream) == (talk.server, "end"))
-        if not server.ended.is_set():
-            server.process.stop()
-            _pass_on(heard, hear, READY_SECONDS, until=lambda node, stream: (node, stream) == (talk.server, "end"))
-            return Outcome(None, code)
-        return Outcome(server.process.wait(), code)
-    finally:
-        for side in sides:
-            if not side.ended.is_set():
-                side.process.stop()
-
-
-def _pass_on(
-    heard: queue.Queue[tuple[str, str, str]],
-    hear: Hear,
-    patience: float | None,
-    until: Callable[[str, str], bool],
-) -> None:
-    """Pass lines on until one is reached that `until` is true of, or patience (seconds) is at its end."""
-    deadline = None if patience is None else time.monotonic() + patience
-    while True:
-        try:
-            left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            node, stream, line = heard.get(timeout=left)
-        except queue.Empty:
-            return
-        if stream != "end":
-            hear(node, stream, line)
-        if until(node, stream):
-            return
+    with Stage(lab, hear) as stage:
+        server = stage.start(talk.server, talk.server, talk.server_argv())
+        stage.pass_on(lambda: server.spoke or server.ended, READY_SECONDS)
+        if server.ended or not server.spoke:
+            what = "the server ended at once" if server.ended else f"the server said nothing in {READY_SECONDS:g} s"
+            raise CheckError(what, where=talk.server, remedy=f"./inv logs {talk.server}")
+        client = stage.start(talk.client, talk.client, talk.client_argv())
+        stage.pass_on(lambda: client.ended)
+        if not stage.pass_on(lambda: server.ended, 0.0 if client.code else talk.patience):
+            stage.end(server)
+            return Outcome(None, client.code)
+        return Outcome(server.code, client.code)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
+from itertools import cycle
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -178,9 +179,9 @@ def lab_media(plan: LabPlan) -> str:
 
 
 def speaker(console: Console, nodes: tuple[str, ...]) -> Callable[[str, str, str], None]:
-    """Something that prints each line with the node that it comes from, one colour for each."""
+    """Something that prints each line with the node that it comes from, each in its colour."""
     width = max(len(node) for node in nodes)
-    colours = dict(zip(nodes, ("cyan", "yellow"), strict=False))
+    colours = dict(zip(nodes, cycle(("cyan", "yellow", "green", "magenta", "blue")), strict=False))
 
     def speak(node: str, stream: str, line: str) -> None:
         style = "red" if stream == "stderr" else ""

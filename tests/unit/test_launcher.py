@@ -35,7 +35,7 @@ def test_it_finds_the_tasks_from_any_folder(launch: Launch) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [["moon"], ["up", "--moon"], ["up", "--topology"], ["run"], ["exec", "h1"], ["logs"], ["--moon"]]
+    "words", [["moon"], ["up", "--moon"], ["up", "--topology"], ["put"], ["exec", "h1"], ["logs"], ["--moon"]]
 )
 def test_words_that_cannot_be_read_end_with_2(launch: Launch, words: list[str]) -> None:
     """Unknown tasks and flags, and missing values, are wrong words: one message, exit code 2."""

@@ -152,7 +152,7 @@ def test_a_plan_for_people_names_every_node_and_its_commands(typed: Typed) -> No
     )
 
 
-@pytest.mark.parametrize("words", [["plan", "--nosuch"], ["plan", "--seed", "x"], ["nosuch"], ["run"]], ids=" ".join)
+@pytest.mark.parametrize("words", [["plan", "--nosuch"], ["plan", "--seed", "x"], ["nosuch"], ["put"]], ids=" ".join)
 def test_words_that_are_no_flags_fail_without_a_traceback(typed: Typed, words: list[str]) -> None:
     """Whatever invoke itself refuses is refused in a line or two, and nothing is on stdout."""
     done = typed(*words)
