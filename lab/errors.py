@@ -13,11 +13,14 @@ LabError
 │   ├── KernelError         the kernel lacks a feature that a link needs
 │   └── TransitError        nodes are wired, but packets do not pass
 └── CheckError          a check ran, and it did not hold          exit 1
+    └── LateError           something did not happen in its time
 
 This module must import nothing of the project's.
 """
 
 from __future__ import annotations
+
+from typing import ClassVar
 
 
 class LabError(Exception):
@@ -30,12 +33,14 @@ class LabError(Exception):
     """
 
     exit_code = 1
+    command: ClassVar[str] = "./inv"
+    """What the next command to type begins with: a checkout's launcher, or `wirelab` where that is installed."""
 
     def __init__(self, what: str, *, where: str | None = None, remedy: str | None = None) -> None:
         super().__init__(what, where, remedy)
         self.what = what
         self.where = where
-        self.remedy = remedy
+        self.remedy = typed(remedy) if remedy else None
 
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
@@ -43,10 +48,19 @@ class LabError(Exception):
         return f"{place}{self.what}{advice}"
 
 
+def typed(text: str) -> str:
+    """A text that says what to type, as it is to be typed here: an installed wirelab has no `./inv`."""
+    return text.replace("./inv", LabError.command)
+
+
 class CheckError(LabError):
     """A check ran, and what it found does not hold."""
 
     exit_code = 1
+
+
+class LateError(CheckError):
+    """Something did not happen in the time that it was given."""
 
 
 class WordsError(LabError):

@@ -17,6 +17,8 @@ from lab.model import wiring
 from lab.model.drift import Difference, differences
 from lab.model.plan import LabPlan, LabSpec, check_name, check_words, decide, pool_of
 from lab.model.units import counted
+from lab.nodes import LiveNode
+from lab.programs import Running
 
 TRIES = 8  # of blocks of addresses that others took while we looked
 
@@ -44,6 +46,7 @@ class Lab:
     def __init__(self, engine: Engine, plan: LabPlan) -> None:
         self.engine = engine
         self.plan = plan
+        self._started: list[Running] = []
 
     @property
     def name(self) -> str:
@@ -231,6 +234,14 @@ class Lab:
             say(f"mending {counted(len(found), 'difference')}")
             self._wire(say, prove=False)
         return found
+
+    def __getitem__(self, node: str) -> LiveNode:
+        """A node, to hold in your hand.
+
+        Raises:
+            TopologyError: no such node.
+        """
+        return LiveNode(self.engine, self.name, self.plan.node(node), self._started)
 
     def start(self, node: str, argv: Sequence[str]) -> Process:
         """Start a program on a node.

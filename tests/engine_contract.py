@@ -351,6 +351,17 @@ class EngineContract:
         assert process.wait() == 128 + signal.SIGTERM
         assert not _runs(star, "3701")
 
+    def test_a_signal_reaches_the_program(self, star: Made) -> None:
+        """`send_signal` is heard by the program, which may go on; one that has ended is not disturbed."""
+        script = "trap 'echo heard' USR1; echo begun; sleep 60 & wait $!; echo done"
+        process = star.engine.start(star.plan.name, "h1", ["sh", "-c", script])
+        lines = process.lines()
+        await_line(lines, "begun")
+        process.send_signal(signal.SIGUSR1)
+        assert [text for _, text in lines] == ["heard", "done"]
+        assert process.wait() == 0
+        process.send_signal(signal.SIGUSR1)
+
     def test_variables_on_top(self, star: Made) -> None:
         """`env` adds to the node's own variables."""
         assert star.run("h1", "sh", "-c", "echo $COLOUR $WIRELAB_NODE", env={"COLOUR": "red"})[1] == ["red h1"]

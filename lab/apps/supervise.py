@@ -11,7 +11,8 @@ a grace of 2 s, when
 - it is told to end itself, by SIGTERM or SIGINT,
 - the program has ended, and left others of its group behind.
 
-Call it with a stdin that stays open (`docker exec -i`): one from /dev/null means that the caller is gone.
+Call it with a stdin that stays open (`docker exec -i`): one from /dev/null means that the caller is gone. A line
+`signal N` on it sends signal N to the program alone (not with --stdin).
 
 Exit code: the program's own, 128 + N if signal N ended it, 124 if the time was up, 126 and 127 if it could
 not be started (as in timeout(1) and sh(1)), 125 if the log cannot be opened, 2 if the words were wrong.
@@ -22,6 +23,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import re
 import select
 import signal
 import sys
@@ -44,6 +46,7 @@ from lab.apps.spawn import (
 )
 
 GRACE_SECONDS = 2.0
+SIGNAL = re.compile(rb"signal ([0-9]{1,2})")
 TIME_WAS_UP, UNUSABLE_LOG, NOT_EXECUTABLE, NOT_FOUND, BY_SIGNAL = 124, 125, 126, 127, 128
 
 
@@ -89,6 +92,7 @@ class Supervisor:
         self._time_up_at = math.inf if order.timeout is None else time.monotonic() + order.timeout
         self._kill_at = math.inf
         self._stdin_is_open = not order.stdin
+        self._begun = b""
         self._has_ended = self._was_killed = self._time_was_up = False
 
     def run(self) -> int:
@@ -153,13 +157,23 @@ class Supervisor:
         """End the program if the caller is gone, or says so."""
         if self._alarm in happened and set(os.read(self._alarm, 64)) - {signal.SIGCHLD}:
             self._end_program()
-        if self._stdin_is_open and STDIN in happened and not _read_some(STDIN):
-            self._stdin_is_open = False
-            self._end_program()
+        if self._stdin_is_open and STDIN in happened:
+            self._heed_words(_read_some(STDIN))
         if happened.get(STDOUT, 0) & (select.POLLERR | select.POLLHUP | select.POLLNVAL):
             self._relays[0].drop_sink()
         if self._relays[0].sink_is_gone:
             self._end_program()
+
+    def _heed_words(self, said: bytes) -> None:
+        """Pass on the signals that the caller asks for; an end of its words is the end of the caller."""
+        if not said:
+            self._stdin_is_open = False
+            self._end_program()
+        *lines, self._begun = (self._begun + said).split(b"\n")
+        for line in lines:
+            if (asked := SIGNAL.fullmatch(line)) and not self._has_ended:
+                with contextlib.suppress(OSError):
+                    os.kill(self._program, int(asked[1]))
 
     def _end_program(self) -> None:
         """Ask the group to end, once; the grace runs from here."""

@@ -7,6 +7,8 @@ import tarfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from lab.errors import EngineError
+
 
 def pack(files: Iterable[tuple[str, bytes, int]]) -> bytes:
     """A tar of files: name, content and mode of each, owned by root."""
@@ -17,6 +19,20 @@ def pack(files: Iterable[tuple[str, bytes, int]]) -> bytes:
             entry.size, entry.mode = len(content), mode
             tar.addfile(entry, io.BytesIO(content))
     return buffer.getvalue()
+
+
+def only_file(packed: bytes, where: str) -> bytes:
+    """The content of the one file that a tar holds.
+
+    Raises:
+        EngineError: it holds something else, as a folder.
+    """
+    with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
+        first = tar.next()
+        content = tar.extractfile(first) if first and first.isfile() else None
+        if content is None:
+            raise EngineError("it is not a file", where=where)
+        return content.read()
 
 
 def fabric() -> list[tuple[str, bytes, int]]:

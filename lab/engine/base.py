@@ -67,6 +67,9 @@ class Process(Protocol):
     def stop(self) -> None:
         """End the program, and what it started; does not wait."""
 
+    def send_signal(self, number: int) -> None:
+        """Send a signal to the program; does nothing if it has ended."""
+
 
 class Helper(Protocol):
     """A program of ours that runs for a lab outside its nodes, and ends when we go away."""
@@ -188,6 +191,13 @@ class Engine(Protocol):
 
     def put(self, name: str, node: str, source: Path, target: str) -> None:
         """Copy a file onto a node. A `target` that ends in `/` is a folder."""
+
+    def get(self, name: str, node: str, source: str) -> bytes:
+        """The content of a file on a node.
+
+        Raises:
+            EngineError: there is no such file.
+        """
 
     def logs(self, name: str, node: str, *, follow: bool) -> Iterator[str]:
         """What programs on the node said, line by line."""

@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from lab.errors import typed
 from lab.model.plan import LabPlan
 from lab.observe.steps import Measurement
 
@@ -96,4 +97,4 @@ def verdict(name: str, found: Sequence[Measurement]) -> str:
     """What did not hold, link and direction named, and what to do next; empty where all is good."""
     bad = [row for row in found if not row.good]
     lines = [f"{row.link} ({row.sender} to {row.receiver}): {row.what} is not as predicted" for row in bad]
-    return "\n".join(f"error: {line}" for line in lines) + f"\n  next: ./inv status --name {name}" * bool(bad)
+    return "\n".join(f"error: {line}" for line in lines) + typed(f"\n  next: ./inv status --name {name}") * bool(bad)

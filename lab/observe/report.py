@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lab.engine.base import LabRecord
-from lab.errors import LabError
+from lab.errors import LabError, typed
 from lab.lab import Status, summary
 from lab.model import readback
 from lab.model.media import Settings
@@ -121,7 +121,7 @@ def status_table(status: Status) -> RenderableType:
     if notes:
         stopped = any(difference.what == "state" for difference in status.differences)
         what = "./inv up, which makes it anew" if stopped else f"./inv heal --name {plan.name}"
-        notes.append(Text(f"  next: {what}"))
+        notes.append(Text(typed(f"  next: {what}")))
     return Group(nodes, links, *notes)
 
 
@@ -164,8 +164,8 @@ def welcome(plan: LabPlan) -> RenderableType:
     server, client = ends[0], ends[2 if plan.topology.kind == "ring" and len(ends) > 2 else 1]  # noqa: PLR2004
     return Group(
         Text.assemble((plan.name, "bold"), f" is up: a {plan.topology.kind} of {count}, {lab_media(plan)}"),
-        Text(f'  next: ./inv run tcp --server {server} --client {client} --message "hello there!"{name}'),
-        Text(f"        ./inv status{name}    ./inv shell {server}{name}    ./inv down{name}"),
+        Text(typed(f'  next: ./inv run tcp --server {server} --client {client} --message "hello there!"{name}')),
+        Text(typed(f"        ./inv status{name}    ./inv shell {server}{name}    ./inv down{name}")),
     )
 
 
@@ -195,7 +195,7 @@ def outcome(talk: Conversation, result: Outcome) -> str:
     if result.client:
         return f"error: {talk.client}: the client ended with exit code {result.client}"
     if result.server is None:
-        return (
+        return typed(
             f"error: {talk.server}: the server still waited after {talk.patience:g} s, and was ended\n"
             "  next: was the message lost? ./inv status shows what the links do to it"
         )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,18 +15,22 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 BELOW_LAB = {"errors", "model", "engine"}
-ALL_ABOVE = {*BELOW_LAB, "fabric", "apps", "lab", "observe"}
+HELD = {"nodes", "programs"}  # what a lab hands out, to hold in one's hand
+ALL_ABOVE = {*BELOW_LAB, *HELD, "fabric", "apps", "lab", "observe"}
 MAY_IMPORT: dict[str, set[str]] = {
-    "package": set(),  # lab/__init__.py: whatever it imports, everybody imports
+    "package": {"api"},  # and that never when it is loaded: see test_the_package_loads_nothing
     "errors": set(),
     "model": {"errors"},
     "engine": {"errors", "model", "fabric"},  # the embedded engine enters namespaces by itself (ADR 0006)
     "fabric": set(),
     "apps": set(),
-    "lab": BELOW_LAB,
+    "programs": {"errors", "engine"},
+    "nodes": {"errors", "model", "engine", "programs"},
+    "lab": BELOW_LAB | HELD,
     "observe": ALL_ABOVE - {"observe"},
+    "api": ALL_ABOVE,
     "exercises": ALL_ABOVE,
-    "pytest_plugin": ALL_ABOVE | {"exercises"},
+    "pytest_plugin": ALL_ABOVE | {"exercises", "api", "package"},
     "commands": ALL_ABOVE | {"exercises"},
     "tasks": ALL_ABOVE | {"exercises", "pytest_plugin", "commands"},
 }
@@ -125,6 +131,16 @@ def test_what_runs_in_a_container_needs_the_standard_library_only(path: Path) ->
         if entry.top not in sys.stdlib_module_names and not f"{entry.target}.".startswith(f"{room}.")
     ]
     assert foreign == []
+
+
+def test_the_package_loads_nothing(tmp_path: Path) -> None:
+    """On a node there are `lab/__init__.py` and `lab/apps` only: whatever the package imported would be missing."""
+    (tmp_path / "lab").mkdir()
+    shutil.copy(ROOT / "lab" / "__init__.py", tmp_path / "lab")
+    shutil.copytree(ROOT / "lab" / "apps", tmp_path / "lab" / "apps")
+    look = "import sys, lab.apps.tcp_client; print(*(name for name in sys.modules if name.startswith('lab.')))"
+    done = subprocess.run([sys.executable, "-S", "-c", look], cwd=tmp_path, text=True, capture_output=True, check=True)
+    assert [name for name in done.stdout.split() if not name.startswith("lab.apps")] == []
 
 
 @_in("fabric")

@@ -237,6 +237,14 @@ class DockerEngine:
         with refusals(where, remedy=f"does {folder or '/'} exist there? ./inv exec {node} 'ls -ld {folder or '/'}'"):
             self._api.put_archive(where, folder or "/", archive.pack([file]))
 
+    def get(self, name: str, node: str, source: str) -> bytes:
+        """Read a file, whether the node runs or not."""
+        where = f"{name}-{node}"
+        with refusals(where, remedy=f"what is there? ./inv exec {node} 'ls -l {source}' --name {name}"):
+            parts, _ = self._api.get_archive(where, source)
+            packed = b"".join(parts)
+        return archive.only_file(packed, f"{where}:{source}")
+
     def logs(self, name: str, node: str, *, follow: bool) -> Iterator[str]:
         """What the supervisor wrote down."""
         return helpers.log_lines(self._api, f"{name}-{node}", follow=follow)

@@ -44,6 +44,11 @@ class DockerProcess:
             raise EngineError("the connection to a program that still runs was lost", where=self._where)
         return int(code)
 
+    def send_signal(self, number: int) -> None:
+        """Have the supervisor send it."""
+        with suppress(OSError):  # it may have ended by itself
+            self._socket.sendall(b"signal %d\n" % number)
+
     def stop(self) -> None:
         """Half-close the connection: the supervisor sees the end of its input, and ends the program."""
         with suppress(OSError):  # it may have ended by itself

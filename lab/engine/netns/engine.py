@@ -163,6 +163,16 @@ class NetnsEngine:
             remedy = f"does {place or '/'} exist there? ./inv exec {node} 'ls -ld {place or '/'}'"
             raise EngineError(done.stderr.strip() or "could not copy", where=f"{name}-{node}", remedy=remedy)
 
+    def get(self, name: str, node: str, source: str) -> bytes:
+        """Read a file, by a program on the node, for the same reason."""
+        argv = self._on_node(name, node, ["cat", "--", source])
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        if done.returncode:
+            remedy = f"what is there? ./inv exec {node} 'ls -l {source}' --name {name}"
+            said = done.stderr.decode(errors="replace").strip()
+            raise EngineError(said or "could not read", where=f"{name}-{node}", remedy=remedy)
+        return done.stdout
+
     def logs(self, name: str, node: str, *, follow: bool) -> Iterator[str]:
         """What the supervisor wrote down."""
         tail = ["tail", "--lines=+1", *(["--follow=name", "--sleep-interval=0.2"] if follow else []), LOG]

@@ -89,6 +89,13 @@ class NetnsProcess:
         self._close()
         return code if code >= 0 else BY_SIGNAL - code
 
+    def send_signal(self, number: int) -> None:
+        """Have the supervisor send it."""
+        if self._process.stdin:
+            with suppress(OSError, ValueError):  # it may have ended, and its input be closed
+                self._process.stdin.write(b"signal %d\n" % number)
+                self._process.stdin.flush()
+
     def stop(self) -> None:
         """Close the program's input: the supervisor sees that, and ends the program."""
         if self._process.stdin:

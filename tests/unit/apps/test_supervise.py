@@ -230,3 +230,15 @@ def test_runs_the_lecture(launch: Launch, free_port: int) -> None:
     assert server.line() == "server waits for connection"
     end = server.ends()
     assert (end.code, end.err) == (1, "server was told to end\n")
+
+
+def test_signals_on_request(launch: Launch) -> None:
+    """A line `signal N` sends that signal to the program alone; what is no such line is nothing."""
+    script = "trap 'echo interrupted' INT; echo ready; while :; do sleep 60 & wait $!; done"
+    program = launch("supervise", "--", "sh", "-c", script)
+    assert program.line() == "ready"
+    program.hears("signal x\nnonsense\nsignal 2")
+    program.hears("\n")
+    assert program.line() == "interrupted"
+    program.hears("signal 9\n")
+    assert program.ends(with_stdin=False).code == 128 + signal.SIGKILL
