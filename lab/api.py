@@ -19,6 +19,7 @@ from typing import Any, Self, TypedDict, Unpack
 
 import lab.lab
 from lab.engine.base import Say, unheard
+from lab.engine.owner import Owner
 from lab.errors import LabError, LateError, WordsError
 from lab.model.addressing import DEFAULT_NAME
 from lab.model.media import MEDIA, Medium
@@ -113,7 +114,7 @@ class Lab(lab.lab.Lab):
     """
 
     @classmethod
-    def up(cls, spec: LabSpec, engine: str = "auto", say: Say = unheard) -> Self:
+    def up(cls, spec: LabSpec, engine: str = "auto", say: Say = unheard, owner: Owner | None = None) -> Self:
         """Bring a lab up.
 
         A description that names no lab gets a name that nobody else has, so that two programs do not meet; to hold
@@ -123,10 +124,12 @@ class Lab(lab.lab.Lab):
             spec: what `star`, `ring` or `bus` returned, or any `LabSpec`.
             engine: `auto` (Docker where it answers, else the embedded engine), `docker` or `netns`.
             say: takes a line for each step.
+            owner: the process that the lab belongs to, this one if left out: where it was killed, and could not take
+                the lab down, `./inv down --stale` does.
 
         Raises:
             WordsError: the words do not describe a lab, or one of that name is another one.
             MachineError: the machine lacks something. Nothing of the lab is left then.
         """
         named = replace(spec, name=own_name()) if spec.name == DEFAULT_NAME else spec
-        return super().up(named, engine, say)
+        return super().up(named, engine, say, owner or Owner.here())

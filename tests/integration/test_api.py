@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lab import Lab, LateError, star
+from lab.engine.owner import Owner
 from lab.errors import TopologyError
 from tests.engine_contract import needed
 
@@ -30,9 +31,10 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
 
 
 def test_a_lab_has_a_name_of_its_own(lab: Lab) -> None:
-    """Two programs that use the API do not meet in a lab called `lab`."""
+    """Two programs that use the API do not meet in a lab called `lab`, and it is known whose it is."""
     assert lab.name.startswith("py-")
     assert Lab.find(lab.name).plan.spec == lab.plan.spec
+    assert lab.engine.labs()[lab.name].owner == Owner.here()
 
 
 def test_a_program_of_ones_own(lab: Lab, tmp_path: Path) -> None:
