@@ -11,7 +11,7 @@ from pathlib import Path
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from lab.commands.base import err, number, progress, task
+from lab.commands.base import err, number, out, print_json, progress, task
 from lab.commands.labs import down, heal, plan, status, up
 from lab.commands.nodes import exec_, logs, put, run, shell
 from lab.commands.watch import verify
@@ -63,17 +63,37 @@ def _must(command: list[str]) -> None:
 
 
 @task(positional=["what"])
-def bench(_: Context, what: str, nodes: str = "16", quick: bool = False) -> None:
-    """Measure, beside Mininet: `bench up` times a star; `bench accuracy` sweeps links, and writes docs/accuracy.md."""
-    if what not in ("up", "accuracy"):
-        raise WordsError(f"no benchmark is called {what!r}", remedy="there are up, accuracy")
-    count = number("--nodes", nodes, "2 to 250")
-    if what == "accuracy":
-        from bench import accuracy_page  # noqa: PLC0415 - a benchmark loads what a task does not need
+def bench(_: Context, what: str, nodes: str = "16", quick: bool = False, only: str = "", json: bool = False) -> None:
+    """Measure: `bench up` times a star, `bench accuracy` sweeps links, `bench media` verifies every medium."""
+    benchmarks = {"up": _bench_up, "accuracy": _bench_accuracy, "media": _bench_media}
+    if what not in benchmarks:
+        raise WordsError(f"no benchmark is called {what!r}", remedy=f"there are {', '.join(benchmarks)}")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    benchmarks[what](nodes=number("--nodes", nodes, "2 to 250"), quick=quick, only=only, json=json)
 
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-        print(accuracy_page.make(ROOT / "docs", err.print, quick=quick))
-        return
-    from bench import up as up_bench  # noqa: PLC0415
 
-    print("\n".join(up_bench.table(up_bench.measure(count, err.print))))
+def _bench_up(nodes: int, **_: object) -> None:
+    from bench import up as up_bench  # noqa: PLC0415 - a benchmark loads what a task does not need
+
+    print("\n".join(up_bench.table(up_bench.measure(nodes, err.print))))
+
+
+def _bench_accuracy(*, quick: bool, **_: object) -> None:
+    from bench import accuracy_page  # noqa: PLC0415
+
+    print(accuracy_page.make(ROOT / "docs", err.print, quick=quick))
+
+
+def _bench_media(*, only: str, json: bool, **_: object) -> None:
+    from bench import media  # noqa: PLC0415
+
+    outcomes = []
+    for outcome in media.measure(only, err.print):
+        outcomes.append(outcome)
+        err.print(f"  {outcome.verdict}, {outcome.seconds:.0f} s", markup=False)
+    if json:
+        print_json(media.document(outcomes))
+    else:
+        out.print(media.table(outcomes))
+    if bad := sum(not outcome.good for outcome in outcomes):
+        raise Exit(f"error: {bad} of {len(outcomes)} combinations did not hold", code=CheckError.exit_code)

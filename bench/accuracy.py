@@ -98,8 +98,8 @@ def measure(say: Say, *, quick: bool = False) -> Outcome:
     return Outcome(figures, versions, missing, rounds, (time.monotonic() - begun) / 60, tuple(loads))
 
 
-def _missing() -> Iterator[tuple[str, str]]:
-    """What cannot be measured here, and why; one engine at the least can."""
+def engines_missing() -> Iterator[tuple[str, str]]:
+    """Which engine is not here, and why; one at the least is."""
     try:
         select("docker").facts()
     except EngineError as error:
@@ -108,6 +108,11 @@ def _missing() -> Iterator[tuple[str, str]]:
         yield "docker", str(error)
     if not embedded():
         yield "netns", "it needs Linux, and root"
+
+
+def _missing() -> Iterator[tuple[str, str]]:
+    """What cannot be measured here, and why."""
+    yield from engines_missing()
     if not mininet.installed():
         yield MININET, "it is not installed here, or we are not root"
 

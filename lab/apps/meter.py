@@ -7,6 +7,10 @@ A receiver's process may be late; the stamp that the kernel gives a packet as it
 is what the frames after the first few hold, over the time from the last of these to the last of all. (A token
 bucket that had time to fill lets its first burst pass at once: those frames say nothing of the rate.) A long
 train is cut into stretches, of whose rates the middle one counts: a pause in one of them spoils only that.
+
+A node may be too busy to empty its socket. What a full socket refuses has come over the link all the same, so it
+counts. But a socket's own count of what it refused (`SO_RXQ_OVFL`) has datagrams with a wrong checksum in it too, and
+those count for nothing; the node's counters tell both kinds apart.
 """
 
 from __future__ import annotations
@@ -15,13 +19,15 @@ import argparse
 import contextlib
 import itertools
 import json
+import re
 import socket
 import statistics
 import struct
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 SO_TIMESTAMPNS = 35  # asm-generic/socket.h; Python's socket module lacks it
 SO_RXQ_OVFL = 40  # the same
@@ -33,7 +39,7 @@ STRETCHES = 5
 SHORTEST_STRETCH = 20  # frames
 
 Seen = tuple[int, int, int, int]
-"""A datagram: sequence number, frame bytes, stamp (ns), and how many the full socket had refused before it."""
+"""A datagram: sequence number, frame bytes, stamp (ns), and how many the socket had dropped before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +55,8 @@ class Passage:
         first, last: stamps of the first and the last one, in seconds.
         rate: bit/s, counted over frames; None where there are too few.
         lowest, highest: sequence numbers.
-        arrivals: the stamps of all, in seconds after the first; where asked for.
+        arrivals: the stamps of all, in seconds after the first; where asked for. What a full socket refused has the
+            stamp of the one after it.
     """
 
     received: int
@@ -63,6 +70,21 @@ class Passage:
     lowest: int | None
     highest: int | None
     arrivals: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """How the sending of a train went.
+
+    Attributes:
+        sent: datagrams.
+        seconds: from the first to the last.
+        idle: share of its time that the busiest processor of the machine was idle meanwhile.
+    """
+
+    sent: int
+    seconds: float
+    idle: float
 
 
 def receive(port: int, idle: float, patience: float, skip: int, count: int = 0, *, arrivals: bool = False) -> Passage:
@@ -81,6 +103,7 @@ def receive(port: int, idle: float, patience: float, skip: int, count: int = 0, 
             listener.setsockopt(socket.SOL_SOCKET, option, 1)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, ROOM)
         listener.bind(("", port))
+        before = overflows()
         print("ready", flush=True)
         listener.settimeout(patience)
         seen: list[Seen] = []
@@ -90,11 +113,34 @@ def receive(port: int, idle: float, patience: float, skip: int, count: int = 0, 
                 listener.settimeout(idle)
                 if len(data) >= SEQUENCE.size:  # others may knock here too
                     seen.append((SEQUENCE.unpack_from(data)[0], len(data) + HEADERS, *_stamps(ancillary)))
-    return summarise(seen, skip, arrivals=arrivals)
+    return summarise(without_damaged(seen, overflows() - before), skip, arrivals=arrivals)
+
+
+def overflows() -> int:
+    """How many datagrams have found a socket of this node full, or more memory wanting: proc_net(5), snmp."""
+    names, values = (
+        line.split() for line in Path("/proc/net/snmp").read_text("ascii").splitlines() if line.startswith("Udp: ")
+    )
+    counters = dict(zip(names, values, strict=True))
+    return int(counters["RcvbufErrors"]) + int(counters.get("MemErrors", 0))
+
+
+def without_damaged(seen: Sequence[Seen], overflowed: int) -> list[Seen]:
+    """Take out of what the socket dropped what it did not drop because it was full.
+
+    Args:
+        seen: with the socket's own counts.
+        overflowed: how many found a socket of the node full meanwhile, this one or another.
+    """
+    dropped = seen[-1][3] if seen else 0
+    kept = min(dropped, overflowed)
+    if kept == dropped:
+        return list(seen)
+    return [(number, size, stamp, so_far * kept // dropped) for number, size, stamp, so_far in seen]
 
 
 def _stamps(ancillary: list[tuple[int, int, bytes]]) -> tuple[int, int]:
-    """The kernel's stamp, in ns, and how many datagrams found the socket full so far."""
+    """The kernel's stamp, in ns, and how many datagrams the socket dropped so far."""
     stamp, refused = 0, 0
     for level, kind, value in ancillary:
         if (level, kind) == (socket.SOL_SOCKET, SO_TIMESTAMPNS):
@@ -131,8 +177,15 @@ def summarise(seen: Sequence[Seen], skip: int = 1, *, arrivals: bool = False) ->
         rate=slope(points[max(skip, 1) - 1 :]),
         lowest=min(numbers),
         highest=highest,
-        arrivals=tuple(round((stamp - begun) / 1e9, 7) for _, _, stamp, _ in seen) if arrivals else (),
+        arrivals=tuple(_arrivals(seen)) if arrivals else (),
     )
+
+
+def _arrivals(seen: Sequence[Seen]) -> Iterator[float]:
+    before = 0
+    for _, _, stamp, refused in seen:
+        yield from itertools.repeat(round((stamp - seen[0][2]) / 1e9, 7), 1 + refused - before)
+        before = refused
 
 
 def slope(points: Sequence[tuple[int, float]]) -> float | None:
@@ -154,7 +207,7 @@ def slope(points: Sequence[tuple[int, float]]) -> float | None:
     return statistics.median(rates) if rates else None
 
 
-def send(host: str, port: int, *, size: int, count: int, rate: float, bind: str = "") -> float:
+def send(host: str, port: int, *, size: int, count: int, rate: float, bind: str = "") -> Sent:
     """Send a train of datagrams, numbered from 0.
 
     Args:
@@ -166,7 +219,7 @@ def send(host: str, port: int, *, size: int, count: int, rate: float, bind: str 
         bind: our own address to send from; empty: whichever the route says.
 
     Returns:
-        The seconds that it took.
+        How it went.
     """
     padding = b"\0" * (size - SEQUENCE.size)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
@@ -174,14 +227,38 @@ def send(host: str, port: int, *, size: int, count: int, rate: float, bind: str 
         out.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         out.bind((bind, 0))
         out.connect((host, port))
-        begun = time.monotonic()
+        before, begun = processors(), time.monotonic()
         gap = (size + HEADERS) * 8 / rate if rate else 0.0
         for number in range(count):
             ahead = begun + number * gap - time.monotonic()
             if ahead > PACE:
                 time.sleep(ahead)  # this is the pace itself
             out.send(SEQUENCE.pack(number) + padding)
-        return time.monotonic() - begun
+        seconds = time.monotonic() - begun
+    return Sent(count, seconds, least_idle(before, processors()))
+
+
+def processors() -> str:
+    """What all processors of the machine have done so far: proc(5), /proc/stat."""
+    return Path("/proc/stat").read_text("ascii")
+
+
+def least_idle(before: str, after: str) -> float:
+    """The share of its time that the busiest processor was idle, from two readings of /proc/stat.
+
+    The busiest one, for what carries a link's frames can have only one at a time.
+    """
+    shares = [1.0]
+    for then, now in zip(_times(before), _times(after), strict=True):
+        spent = [late - early for early, late in zip(then, now, strict=True)]
+        shares.append((spent[3] + spent[4]) / sum(spent) if sum(spent) else 1.0)
+    return min(shares)
+
+
+def _times(text: str) -> list[list[int]]:
+    """Of each processor: user, nice, system, idle, iowait, irq, softirq, steal."""
+    rows = (line.split() for line in text.splitlines())
+    return [[int(word) for word in row[1:9]] for row in rows if re.fullmatch("cpu[0-9]+", row[0])]
 
 
 def main() -> int:
@@ -207,8 +284,8 @@ def main() -> int:
         seen = receive(words.port, words.idle, words.patience, words.skip, words.count, arrivals=words.arrivals)
         print(json.dumps(asdict(seen)), flush=True)
     else:
-        seconds = send(words.host, words.port, size=words.size, count=words.count, rate=words.rate, bind=words.bind)
-        print(json.dumps({"sent": words.count, "seconds": seconds}), flush=True)
+        sent = send(words.host, words.port, size=words.size, count=words.count, rate=words.rate, bind=words.bind)
+        print(json.dumps(asdict(sent)), flush=True)
     return 0
 
 

@@ -57,9 +57,9 @@ HELP = {
     "to": "where to put it there; a folder ends in /",
     "follow": "go on as more comes",
     "check": "write nothing; exit code 1 if a file is not current",
-    "what": "up or accuracy",
+    "what": "up, accuracy or media",
     "quick": "a few links once, and nothing is written",
-    "only": "arguments of pytest, instead of all tests",
+    "only": "test: arguments of pytest; bench media: engines, topologies, media, with commas between",
 }
 
 

@@ -13,6 +13,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
+from lab.apps.meter import least_idle
+from lab.errors import CheckError
 from lab.model import predict
 from lab.model.media import ETHERNET_HEADER
 from lab.observe.programs import GRACE_SECONDS, Program, Programs, Way
@@ -20,6 +22,7 @@ from lab.observe.programs import GRACE_SECONDS, Program, Programs, Way
 UDP_OVERHEAD = predict.UDP_HEADERS + ETHERNET_HEADER
 ECHO_PAYLOAD = 16  # bytes: ping(8) puts its own time in, and can then tell how long it took
 METER = ("python3", "-m", "lab.apps.meter")
+NOT_FOUND = 127  # lab.apps.supervise, as sh(1)
 FLOW = ("python3", "-m", "lab.apps.flow_meter")
 
 
@@ -53,13 +56,18 @@ class Instruments(Programs):
         argv += ["-s", str(ECHO_PAYLOAD), "-I", way.source, way.target]
         program = self.start(way, way.sender, argv, count * interval + patience)
         try:
-            _, text, _ = program.ended()
+            code, text, complaint = program.ended()
         finally:
             self.finish(program)
+        if code == NOT_FOUND:
+            raise CheckError(f"no ping on {way.sender}: {complaint[-300:]}", where=str(way), remedy="./inv doctor")
         return [float(found) / 1e3 for found in re.findall(r"time=([0-9.]+) ms$", text, re.MULTILINE)]  # not `(DUP!)`
 
     def trains(self, *pairs: tuple[Way, Train]) -> list[dict[str, Any]]:
-        """Send each train along its way, all at once; what each receiver saw, and the rate `offered` it, in bit/s."""
+        """Send each train along its way, all at once: what each receiver saw.
+
+        With it, the rate `offered` it, in bit/s, and the share of the busiest processor's time that was `idle`.
+        """
         with ExitStack() as stack:
 
             def start(way: Way, node: str, limit: float, *words: object) -> Program:
@@ -85,7 +93,10 @@ class Instruments(Programs):
             gone = [sender.document() for sender in senders]
             seen = [receiver.document() for receiver in receivers]
         bits = [train.count * train.frame * 8 for _, train in pairs]
-        return [saw | {"offered": b / max(g["seconds"], 1e-6)} for saw, g, b in zip(seen, gone, bits, strict=True)]
+        return [
+            saw | {"offered": b / max(went["seconds"], 1e-6), "idle": went["idle"]}
+            for saw, went, b in zip(seen, gone, bits, strict=True)
+        ]
 
     def stream(self, way: Way, total: int, skip: int, window: int, seconds: float) -> dict[str, Any]:
         """Send a TCP stream of `total` bytes, of which the first `skip` do not count, for `seconds` at the most."""
@@ -106,7 +117,7 @@ class Instruments(Programs):
         """Send as much as TCP can by iperf3(1), without its first `omit` seconds.
 
         Returns:
-            `goodput` in bit/s, and the share of the processors' time that was `idle` meanwhile.
+            `goodput` in bit/s, and the share of its time that the busiest processor was `idle` meanwhile.
         """
         port = self.port()
         server = self.start(
@@ -119,21 +130,18 @@ class Instruments(Programs):
             before = self._processors(way)
             client = self.start(way, way.sender, argv, seconds + omit)
             end = client.document()["end"]
-            total, idle = (after - then for after, then in zip(self._processors(way), before, strict=True))
+            idle = least_idle(before, self._processors(way))
         finally:
             for program in filter(None, (client, server)):
                 self.finish(program)
-        return {"goodput": end["sum_received"]["bits_per_second"], "idle": idle / max(total, 1)}
+        return {"goodput": end["sum_received"]["bits_per_second"], "idle": idle}
 
-    def _processors(self, way: Way) -> tuple[int, int]:
-        """The time that all processors of the machine have had, and were idle of it: proc(5), /proc/stat."""
+    def _processors(self, way: Way) -> str:
         program = self.start(way, way.sender, ["cat", "/proc/stat"], 0)
         try:
-            _, text, _ = program.ended()
+            return program.ended()[1]
         finally:
             self.finish(program)
-        times = [int(word) for word in text.split("\n", 1)[0].split()[1:9]]
-        return sum(times), times[3] + times[4]
 
 
 def middle(values: Sequence[float], *, scattered: bool) -> float | None:

@@ -61,18 +61,20 @@ def table(plan: LabPlan, engine: str, found: Sequence[Measurement]) -> Renderabl
         word, style = ("good", "green") if row.predicted.judged else ("-", "dim")
         verdict = Text(word if row.good else "NOT GOOD", style=style if row.good else "bold red") + mark
         link, before = ("" if row.link == before else row.link), row.link
-        amounts = (_amount(row, row.predicted.value), _amount(row, row.measured), _error(row))
-        shown.add_row(link, _direction(row), row.what, *amounts, row.samples, verdict)
+        amounts = (amount(row, row.predicted.value), amount(row, row.measured), said_error(row.what, row.error))
+        shown.add_row(link, direction(row), row.what, *amounts, row.samples, verdict)
     return Group(shown, *(Text(f"  ({number}) {note}", style="dim") for note, number in notes.items()))
 
 
-def _direction(row: Measurement) -> str:
+def direction(row: Measurement) -> str:
+    """Who sends to whom."""
     if row.sender == row.receiver:
         return row.sender
     return f"{row.sender} {'⇄' if row.what == 'round trip' else '→'} {row.receiver}"
 
 
-def _amount(row: Measurement, value: float | None) -> str:
+def amount(row: Measurement, value: float | None) -> str:
+    """A figure with its unit, the one of the prediction."""
     if value is None:
         return "-"
     if row.what == "round trip":
@@ -85,12 +87,13 @@ def _amount(row: Measurement, value: float | None) -> str:
     return f"{value / 1e3:,.2f} kbit/s" if scale < LARGE else f"{value / 1e6:,.3f} Mbit/s"
 
 
-def _error(row: Measurement) -> str:
-    if row.error is None:
+def said_error(what: str, error: float | None) -> str:
+    """An error with its sign, in the unit of what was measured."""
+    if error is None:
         return "-"
-    if row.is_rate:
-        return f"{row.error * 100:+.2f} %"
-    return f"{row.error * 1e3:+.2f} ms" if row.what == "round trip" else f"{row.error * 100:+.2f} points"
+    if what == "round trip":
+        return f"{error * 1e3:+.2f} ms"
+    return f"{error * 100:+.2f} points" if what == "loss" else f"{error * 100:+.2f} %"
 
 
 def verdict(name: str, found: Sequence[Measurement]) -> str:

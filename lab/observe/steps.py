@@ -10,6 +10,7 @@ from typing import Any
 from lab.apps.meter import slope
 from lab.model import predict
 from lab.model.predict import Prediction
+from lab.model.shaping import netem_limit
 from lab.model.units import say_rate
 from lab.observe.measure import ECHO_PAYLOAD, UDP_OVERHEAD, Instruments, Train, middle
 from lab.observe.programs import Way
@@ -24,10 +25,13 @@ ECHOES, ECHOES_SCATTERED, ECHO_PAUSE = 10, 40, 0.02  # the pause in seconds, at 
 LOSS_PAYLOAD, LOSS_FEWEST, LOSS_PER_SECOND = 22, 12, 2000  # bytes; frames
 LOSS_SECONDS, CLEAN_SECONDS = 4.0, 0.5  # where something is lost, and where nothing is
 LOSS_SHARE = 0.5  # of the rate: nothing waits, so no queue overflows
+PAUSE_SECONDS = 0.1  # that the machine may make, after which a sender makes up for it by a burst
 STREAM_SECONDS, STREAM_FEWEST, STREAM_START = 2.0, 6, 2  # steady; segments
 MOST_PAIRS = 4  # that talk at once
 IPERF_SECONDS, IPERF_OMIT = 3, 1
-IDLE_ENOUGH = 0.1  # of the processors: with less left, a fast link says nothing of itself
+IDLE_ENOUGH = 0.1  # of the busiest processor's time: with less left, a fast link says nothing of itself
+NO_TIME = "not judged: a processor of the machine had no time left, and this link takes more than it could do"
+ALL_CAME = 0.05  # of what was sent: with less missing, the link was not what held it up
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +128,36 @@ def _rate(way: Way, train: Train, seen: dict[str, Any]) -> Measurement:
     seconds, rate = seen["last"] - seen["first"], seen["rate"]
     predicted = predict.rate(way.settings, way.shaper, max(seconds, 1e-3), seen["received"])
     note = "" if rate else "nothing came"
-    passing = seen["offered"] * (1 - way.settings.loss)
-    if train.rate and rate and predicted.lowest and rate < predicted.lowest and passing < way.settings.rate:
-        note = f"the sender managed no more than {say_rate(seen['offered'])}: is the machine too busy?"
+    if train.rate and rate:
+        predicted, note = excused(way, predicted, rate, [seen])
     return _row(way, "rate", predicted, rate, samples=f"{seen['received']:,} frames in {seconds:.3g} s", note=note)
+
+
+def excused(way: Way, predicted: Prediction, rate: float, seen: Sequence[dict[str, Any]]) -> tuple[Prediction, str]:
+    """What is to be said of a rate that is too low where the machine may be what limits it.
+
+    Up to `TOLERANCE.fast` it is said and judged all the same: any machine can fill such a link, once it has time.
+    Above, it is not judged where the link was not asked for more than came, or a processor had no time left.
+
+    Args:
+        way: the direction, or one of those that share a medium.
+        predicted: of all that were there together.
+        rate: what was measured of it.
+        seen: of each train.
+    """
+    if predicted.lowest is None or rate >= predicted.lowest:
+        return predicted, ""
+    offered = sum(saw["offered"] for saw in seen)
+    passing = offered * (1 - predict.missing(way.settings, way.shaper))
+    short = passing < way.settings.rate
+    few = f"the {'senders' if len(seen) > 1 else 'sender'} managed no more than {say_rate(round(offered))}" * short
+    if way.settings.rate <= predict.TOLERANCE.fast:
+        return predicted, f"{few}: is the machine too busy?" if few else ""
+    if short and rate >= passing * (1 - ALL_CAME):
+        return Prediction(predicted.value, note=f"not judged: {few}"), ""
+    if min(saw["idle"] for saw in seen) < IDLE_ENOUGH:
+        return Prediction(predicted.value, note=NO_TIME), ""
+    return predicted, few
 
 
 def together(instruments: Instruments, course: Sequence[Way]) -> list[Measurement]:
@@ -147,6 +177,9 @@ def together(instruments: Instruments, course: Sequence[Way]) -> list[Measuremen
     names = ", ".join(f"{way.sender} to {way.receiver}" for way in senders)
     samples = f"{len(counted):,} frames in {max(ended - begun, 0):.3g} s"
     note = f"{names} at once" if rate else f"{names} never talked at once"
+    if rate:
+        predicted, more = excused(way, predicted, rate, seen)
+        note = "; ".join(filter(None, (predicted.note, more, note)))
     return [Measurement(way.link, "all", "all", "rate of all", predicted, rate, samples, note)]
 
 
@@ -171,10 +204,16 @@ def losses(instruments: Instruments, course: Sequence[Way]) -> list[Measurement]
 
 
 def loss_train(way: Way, most_seconds: float = LOSS_SECONDS) -> Train:
-    """A train at half the link's rate; of as many frames as there is time for."""
+    """A train at half the link's rate; of as many frames as there is time for.
+
+    netem's limit counts packets, for the largest frames: of the small ones of this train it holds far fewer bytes than
+    the queue that is declared, and those in flight count too. Half of it is for them, and half for what else comes.
+    """
     frame = LOSS_PAYLOAD + UDP_OVERHEAD
     seconds = min(LOSS_SECONDS if predict.missing(way.settings) else CLEAN_SECONDS, most_seconds)
     per_second = min(LOSS_PER_SECOND, LOSS_SHARE * way.settings.rate / 8 / frame)
+    if way.shaper == "netem":
+        per_second = min(per_second, netem_limit(way.settings) / 2 / (way.settings.delay + PAUSE_SECONDS))
     return Train(LOSS_PAYLOAD, max(LOSS_FEWEST, round(per_second * seconds)), per_second * frame * 8)
 
 
@@ -231,8 +270,7 @@ def _iperf(instruments: Instruments, way: Way) -> list[Measurement]:
     frames = measured * way.settings.rate / predict.tcp_goodput(way.settings, shared=way.shared)
     rows = [("rate", rate, frames), ("tcp goodput", goodput, measured)]
     if seen["idle"] < IDLE_ENOUGH and not all(predicted.holds(value) for _, predicted, value in rows):
-        note = "not judged: the machine had no time left to fill this link"
-        rows = [(what, Prediction(predicted.value, note=note), value) for what, predicted, value in rows]
+        rows = [(what, Prediction(predicted.value, note=NO_TIME), value) for what, predicted, value in rows]
     samples = f"iperf3, {IPERF_SECONDS} s"
     return [_row(way, what, predicted, value, samples=samples) for what, predicted, value in rows]
 

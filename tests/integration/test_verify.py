@@ -90,6 +90,14 @@ def test_a_wireless_bus_is_as_predicted(verified: Verified) -> None:
     assert judged == {"round trip": True, "rate": True, "rate of all": True, "loss": True, "tcp goodput": False}
 
 
+def test_a_link_that_damages_frames_is_as_predicted(verified: Verified) -> None:
+    """Frames with a wrong checksum are lost, and are no part of the rate, though the receiver's socket counts them."""
+    document = verified(topology="star", nodes=2, media="coax,corrupt=5%")
+    rates = [row for row in document["measurements"] if row["what"] == "rate"]
+    assert [row["measured"] for row in rates] == [pytest.approx(9.5e6, rel=0.03)] * 4
+    assert all("too busy" not in row["note"] for row in document["measurements"])
+
+
 def test_a_link_that_is_not_as_declared_is_found() -> None:
     """The agent wires one direction at 9.8 Mbit/s behind the lab's back: exit code 1, link and direction named."""
     with Lab.up(LabSpec(name=f"v-t{os.getpid()}-false", nodes=2), "docker") as lab:

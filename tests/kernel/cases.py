@@ -9,20 +9,18 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from lab.fabric.namespaces import throw_away
 from lab.lab import Lab
-from lab.model import predict, shaping
 from lab.model.plan import LabSpec
 from lab.observe.measure import Instruments, Train
 from lab.observe.programs import Way
-from lab.observe.steps import LOSS_FEWEST, STEPS, Measurement, loss_train
+from lab.observe.steps import STEPS, Measurement
 from lab.observe.verify import batches, verify, ways
 
-PAUSE_SECONDS = 0.1  # that the machine may make, after which a sender makes up for it by a burst
 FASTEST_TOGETHER = 20e6  # bit/s: what two senders and two receivers in Python can do on the guest's one processor
 TRIES = 3  # a busy machine looks like a bad link, but a bad link stays bad
 PORT = 9100
@@ -116,11 +114,11 @@ def _rows(lab: Lab) -> list[Measurement]:
         for batch in batches(lab.plan.links):
             courses = [ways(lab.name, link, status) for link in batch]
             for what in ("round trip", "rate", "loss"):
-                for rows in pool.map(HERE[what], [instruments] * len(courses), courses):
+                for rows in pool.map(STEPS[what], [instruments] * len(courses), courses):
                     found += rows
         course = ways(lab.name, lab.plan.links[0], status)
         if lab.plan.spec.topology == "bus" and course[0].settings.rate <= FASTEST_TOGETHER:
-            found += HERE["rate of all"](instruments, course)
+            found += STEPS["rate of all"](instruments, course)
         course_of = {link.name: ways(lab.name, link, status) for link in lab.plan.links}
         return [_settled(instruments, course_of[row.link], row) for row in found]
 
@@ -131,31 +129,8 @@ def _settled(instruments: Instruments, course: Sequence[Way], row: Measurement) 
         if row.good:
             break
         same = [way for way in course if (way.sender, way.receiver) == (row.sender, row.receiver)] or course
-        row = next(new for new in HERE[row.what](instruments, same) if new.what == row.what)
+        row = next(new for new in STEPS[row.what](instruments, same) if new.what == row.what)
     return row
-
-
-def _losses(instruments: Instruments, course: Sequence[Way]) -> list[Measurement]:
-    """The loss of each direction, as `verify` measures it, but by frames that netem's limit has room for.
-
-    The limit counts packets, for the largest frames: of the small ones of this train it holds far fewer bytes than the
-    queue that is declared, and those in flight count too. What comes on top is dropped, and was not to be measured.
-    """
-    rows = []
-    for way in course:
-        train = loss_train(way)
-        room = shaping.netem_limit(way.settings) / 2 / (PAUSE_SECONDS + way.settings.delay)
-        slower = min(1.0, room * train.frame * 8 / train.rate)
-        train = replace(train, count=max(LOSS_FEWEST, round(train.count * slower)), rate=train.rate * slower)
-        (seen,) = instruments.trains((way, train))
-        lost = (train.count - seen["received"]) / train.count
-        predicted = predict.loss(way.settings, "netem", train.count)
-        samples = f"{train.count:,} frames"
-        rows.append(Measurement(way.link, way.sender, way.receiver, "loss", predicted, lost, samples))
-    return rows
-
-
-HERE = STEPS | {"loss": _losses}
 
 
 def passage(words: dict[str, Any], size: int, count: int, rate: float) -> dict[str, Any]:

@@ -15,6 +15,9 @@ from invoke.loader import FilesystemLoader
 from invoke.parser import Parser
 from invoke.program import Program
 
+from lab.model.media import MEDIA
+from lab.model.shaping import netem_limit
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 EACH_PAGE = pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
@@ -132,6 +135,16 @@ def test_the_readme_shows_the_two_commands() -> None:
     """What the whole project promises is there to be typed, as it is promised."""
     shown = {line for page, line in TYPED if page == "README.md"}
     assert {"up --topology star", "test"} <= shown
+
+
+def test_the_limits_of_netem_are_as_told() -> None:
+    """What docs/media.md says of small packets is what `netem_limit` gives."""
+    text = " ".join((ROOT / "docs" / "media.md").read_text(encoding="utf-8").split())
+    coax, satellite = (netem_limit(MEDIA[name].settings) for name in ("coax", "satellite"))
+    kept = coax * 64
+    assert f"holds {coax} packets: of frames of 64 bytes that is {kept:,} bytes" in text
+    assert f"{kept / MEDIA['coax'].settings.queue:.1%}".replace("%", " %") in text
+    assert f"netem's limit there is {satellite}" in text
 
 
 def test_no_page_is_empty_of_commands_by_mistake() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lab.apps.flow_meter import Flow, take
-from lab.apps.meter import Passage, Seen, send, slope, summarise
+from lab.apps.meter import Passage, Seen, least_idle, send, slope, summarise, without_damaged
 
 if TYPE_CHECKING:
     from tests.unit.apps.conftest import Launch
@@ -51,6 +51,17 @@ def test_what_a_full_socket_refused_counts_for_the_link() -> None:
     assert seen.refused == 50
 
 
+def test_what_was_damaged_does_not_count_for_the_link() -> None:
+    """The socket dropped 50, but no socket of the node was ever full: they had wrong checksums."""
+    kept = [(n, 125, n * MS, n // 4) for n in range(201)]
+    assert summarise(without_damaged(kept, 0)).refused == 0
+    assert summarise(without_damaged(kept, 0)).rate == pytest.approx(1e6)
+    assert summarise(kept).rate == pytest.approx(1.25e6)
+    assert summarise(without_damaged(kept, 20)).refused == 20
+    assert without_damaged(kept, 70) == kept  # others' sockets were full too
+    assert without_damaged([], 3) == []
+
+
 def test_numbers_tell_what_came_twice_and_what_came_late() -> None:
     """0, 2, 1, 1: one late, one twice."""
     seen = summarise([(0, 100, 0, 0), (2, 100, 1, 0), (1, 100, 2, 0), (1, 100, 3, 0)])
@@ -70,6 +81,20 @@ def test_arrivals_are_told_where_asked_for() -> None:
     assert summarise(_train(3), arrivals=True).arrivals == (0, 0.001, 0.002)
 
 
+def test_arrivals_tell_of_what_was_refused_too() -> None:
+    """Two frames found the socket full before the third one: they came, and their moment is about the third's."""
+    seen = [(0, 100, 0, 0), (1, 100, MS, 0), (4, 100, 4 * MS, 2)]
+    assert summarise(seen, arrivals=True).arrivals == (0, 0.001, 0.004, 0.004, 0.004)
+
+
+def test_the_busiest_processor_counts() -> None:
+    """One was idle for 2 of 10 ticks, waiting for disks counted, and the other for all of them."""
+    before = "cpu  0 0 0 0 0 0 0 0 0 0\ncpu0 0 0 0 100 0 0 0 0 0 0\ncpu1 0 0 0 100 0 0 0 0 0 0\nintr 7\n"
+    after = "cpu  8 0 0 0 0 0 0 0 0 0\ncpu0 5 0 2 101 1 0 1 0 0 0\ncpu1 0 0 0 110 0 0 0 0 0 0\nintr 9\n"
+    assert least_idle(before, after) == pytest.approx(0.2)
+    assert least_idle(before, before) == 1
+
+
 def test_a_train_passes_between_two_programs(launch: Launch, free_port: int) -> None:
     """Every datagram arrives, the last one ends the waiting, and a paced train comes at its pace."""
     receiver = launch("meter", "receive", "--port", free_port, "--count", 50, "--idle", 5, "--skip", 1, "--arrivals")
@@ -78,6 +103,7 @@ def test_a_train_passes_between_two_programs(launch: Launch, free_port: int) -> 
     sent = launch("meter", "send", "127.0.0.1", *words).ends()
     seen = json.loads(receiver.ends().out)
     assert json.loads(sent.out)["sent"] == 50
+    assert 0 <= json.loads(sent.out)["idle"] <= 1
     assert (seen["received"], seen["twice"], seen["frame_bytes"]) == (50, 0, 50 * 125)
     assert len(seen["arrivals"]) == 50
     assert seen["rate"] == pytest.approx(1e6, rel=0.5)  # a busy machine: the pace itself is tested elsewhere

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from lab.lab import Status
 from lab.model.media import MEDIA
 from lab.model.plan import LabPlan, LabSpec, decide
 from lab.model.predict import Prediction
+from lab.model.shaping import netem_limit
 from lab.observe import measured, steps
 from lab.observe.measure import middle
 from lab.observe.programs import Way
@@ -102,6 +104,37 @@ def test_a_train_for_loss_never_waits(as_read: Read, media: str, count: int, rat
     """At half the rate at most; of more frames where something is declared to be lost."""
     train = steps.loss_train(_way(decide(LabSpec(nodes=2, media=media)), as_read))
     assert (train.count, train.rate) == (count, rate)
+
+
+@pytest.mark.parametrize(
+    "media", ["satellite,rate=1mbit,queue=50ms", "satellite,rate=9600bit", "coax,delay=5s", "coax"]
+)
+def test_a_train_for_loss_finds_room_in_netem(as_read: Read, media: str) -> None:
+    """Those in flight, and a burst after a pause of a tenth of a second, take half of its packets at the most."""
+    way = replace(_way(decide(LabSpec(nodes=2, media=media)), as_read), shaper="netem")
+    train = steps.loss_train(way)
+    per_second = train.rate / 8 / train.frame
+    assert per_second * (way.settings.delay + 0.1) <= netem_limit(way.settings) / 2 + 1e-9
+
+
+def test_what_the_machine_cannot_fill_is_not_judged(as_read: Read) -> None:
+    """A link of 1 Gbit/s that got less than it takes, or no processor for it; a slow one is bad all the same."""
+    fast, slow = (_way(decide(LabSpec(topology="bus", nodes=3, media=media)), as_read) for media in ("fibre", "coax"))
+    predicted = Prediction(1e9, 0.98e9, 1.02e9)
+
+    def said(way: Way, rate: float, offered: float, idle: float, predicted: Prediction = predicted) -> tuple[bool, str]:
+        seen = {"offered": offered / 2, "idle": idle}
+        after, note = steps.excused(way, predicted, rate, [seen, seen])
+        return after.judged, after.note or note
+
+    assert said(fast, 0.99e9, 1.2e9, 0.0) == (True, "")
+    assert said(fast, 0.7e9, 0.7e9, 0.5) == (False, "not judged: the senders managed no more than 700 Mbit/s")
+    assert said(fast, 0.7e9, 1.2e9, 0.01) == (False, steps.NO_TIME)
+    assert said(fast, 0.7e9, 1.2e9, 0.5) == (True, "")
+    assert said(fast, 0.5e9, 0.7e9, 0.5) == (True, "the senders managed no more than 700 Mbit/s")
+    coax = Prediction(10e6, 9.95e6, 10.05e6)
+    busy = "the senders managed no more than 8 Mbit/s: is the machine too busy?"
+    assert said(slow, 8e6, 8e6, 0.0, coax) == (True, busy)
 
 
 def test_iperf3_measures_fast_links_that_tcp_can_fill(as_read: Read) -> None:
