@@ -80,7 +80,15 @@ def test_it_is_shown() -> None:
     document = json.loads(json.dumps(media.document(outcomes)))
     assert not document["good"]
     assert document["combinations"][0] == {
-        **{"engine": "netns", "topology": "bus", "medium": "coax", "links": 1, "links_judged": 1},
-        **{"measurements": 4, "measurements_judged": 3, "seconds": 12.3, "good": True, "complaint": ""},
+        "engine": "netns",
+        "topology": "bus",
+        "medium": "coax",
+        "links": 1,
+        "links_judged": 1,
+        "measurements": 4,
+        "measurements_judged": 3,
+        "seconds": 12.3,
+        "good": True,
+        "complaint": "",
         "worst": {"rate": pytest.approx(-0.002), "round trip": pytest.approx(0.0003)},
     }
