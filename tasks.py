@@ -6,6 +6,7 @@ import shlex
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from invoke.context import Context
@@ -65,7 +66,7 @@ def _must(command: list[str]) -> None:
 @task(positional=["what"])
 def bench(_: Context, what: str, nodes: str = "16", quick: bool = False, only: str = "", json: bool = False) -> None:
     """Measure: `bench up` times a star, `bench accuracy` sweeps links, `bench media` verifies every medium."""
-    benchmarks = {"up": _bench_up, "accuracy": _bench_accuracy, "media": _bench_media}
+    benchmarks: dict[str, Callable[..., None]] = {"up": _bench_up, "accuracy": _bench_accuracy, "media": _bench_media}
     if what not in benchmarks:
         raise WordsError(f"no benchmark is called {what!r}", remedy=f"there are {', '.join(benchmarks)}")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
