@@ -155,9 +155,7 @@ def table(outcomes: Sequence[Outcome]) -> Table:
         verdict = Text(each.verdict, style="green" if each.good else "bold red")
         combination = each.combination
         counts = (f"{each.links[1]} of {each.links[0]}", f"{each.judged[0]} of {each.judged[1]}")
-        errors = (measured.said_error(kind, each.worst.get(kind)) for kind in KINDS)
-        shown.add_row(
-            *(combination.engine, combination.topology, combination.medium),
-            *(*counts, *errors, f"{each.seconds:.0f}", verdict),
-        )
+        errors = [measured.said_error(kind, each.worst.get(kind)) for kind in KINDS]
+        names = (combination.engine, combination.topology, combination.medium)
+        shown.add_row(*names, *counts, *errors, f"{each.seconds:.0f}", verdict)
     return shown
