@@ -10,18 +10,18 @@ from pathlib import Path
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from lab.commands.base import ask, err, out, seconds, task
-from lab.errors import CheckError
+from lab.commands.base import ask, err, number, out, seconds, task
+from lab.errors import CheckError, WordsError
 from lab.lab import Lab
-from lab.observe import conversation, own, report
+from lab.observe import conversation, gathering, own, report
 
 
-@task(several=("programs",))
+@task(several=("programs",), iterable=["client"])
 def run(
     _: Context,
     programs: list[str],
     server: str = "",
-    client: str = "",
+    client: list[str] | None = None,
     message: str = "",
     name: str = "lab",
     port: str = "",
@@ -29,15 +29,20 @@ def run(
     backlog: str = "",
     patience: str = "30",
     timeout: str = "60",
+    games: str = "10",
     engine: str = "auto",
 ) -> None:
-    """Run the lecture's two programs (`run tcp`, `run udp`), or your own: `run my_server.py@h1 my_client.py@h2`."""
+    """Run the lecture's programs (`tcp`, `udp`), its games (`password`, `blackjack`, `rps`), or your own FILE@NODE."""
     lab = Lab.find(name, engine)
     server_may_go_on = seconds("--patience", patience)
     if programs and "@" in programs[0]:
         _run_own(lab, programs, server_may_go_on, seconds("--timeout", timeout))
         return
-    given = {"server": server, "client": client, "port": port, "buffer": buffer, "backlog": backlog}
+    if programs and programs[0] in gathering.GAMES:
+        rounds = number("--games", games, "--games 10")
+        _play(gathering.arrange(lab, programs, server=server, clients=client or [], games=rounds), lab)
+        return
+    given = {"server": server, "client": _one(client or []), "port": port, "buffer": buffer, "backlog": backlog}
     talk = conversation.arrange(lab, programs, message, patience=server_may_go_on, **given)
     if not message:
         talk = replace(talk, message=ask("Give message : "))
@@ -55,6 +60,18 @@ def _run_own(lab: Lab, programs: list[str], patience: float, timeout: float) -> 
         err.print(line, markup=False)
     if code := own.exit_code(endings):
         raise Exit(code=code)
+
+
+def _play(play: gathering.Gathering, lab: Lab) -> None:
+    codes = gathering.hold(lab, play, report.speaker(out, (play.server, *play.clients)))
+    if wrong := gathering.failure(codes):
+        raise Exit(wrong, code=CheckError.exit_code)
+
+
+def _one(clients: list[str]) -> str:
+    if len(clients) > 1:
+        raise WordsError("the lecture's server takes one client", where="--client", remedy="name one node")
+    return "".join(clients)
 
 
 @task(name="exec", positional=["node", "command"])
