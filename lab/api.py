@@ -12,7 +12,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self, TypedDict, Unpack
@@ -25,7 +26,8 @@ from lab.model.addressing import DEFAULT_NAME
 from lab.model.media import MEDIA, Medium
 from lab.model.plan import LabSpec
 from lab.nodes import LiveNode
-from lab.programs import Result, Running
+from lab.observe.capture import Taken, capturing
+from lab.programs import Result, Running, ended
 
 __all__ = ["MEDIA", "Lab", "LabSpec", "LateError", "LiveNode", "Medium", "Result", "Running", "bus", "ring", "star"]
 
@@ -133,3 +135,35 @@ class Lab(lab.lab.Lab):
         """
         named = replace(spec, name=own_name()) if spec.name == DEFAULT_NAME else spec
         return super().up(named, engine, say, owner or Owner.here())
+
+    def reset(self) -> None:
+        """Go back to what was declared: end the programs that were started from here, and reset every link.
+
+        Files that programs left on the nodes stay there.
+
+        Raises:
+            EngineError: a program does not end, or a node does not run.
+        """
+        running, self._started[:] = list(self._started), []
+        ended(running)
+
+    @contextmanager
+    def capture(self, *nodes: str, side: str = "node", filter: str = "") -> Iterator[Taken]:  # noqa: A002
+        """Capture what passes some nodes, at all their links, as long as the block lasts.
+
+        Args:
+            nodes: their names; none: all of them.
+            side: `node`, or `port`: at the other end of the node's cables.
+            filter: an expression of pcap-filter(7), as `"tcp port 80"`; names in it may be nodes.
+
+        Returns:
+            What was taken: `.frames`, in the order of time, each with `.node`, `.link`, `.time_ns` and `.data`.
+
+        Raises:
+            WordsError: no such node, or the filter cannot be read.
+            EngineError: the lab does not run.
+        """
+        names = nodes or tuple(node.name for node in self.plan.nodes)
+        places = [(name, face.link) for name in names for face in self.plan.node(name).interfaces]
+        with capturing(self, places, side=side, filter=filter) as taken:
+            yield taken

@@ -44,6 +44,7 @@ class LiveNode:
             LateError: the time was up.
             EngineError: the node does not run.
         """
+        __tracebackhide__ = True  # for pytest: the failure is the caller's
         with self.start(argv) as program:
             return program.wait(timeout)
 

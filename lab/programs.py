@@ -52,6 +52,7 @@ class Result:
         Traceback (most recent call last):
         lab.errors.CheckError: h1: `ping h9` ended with exit code 2: ping: h9: Name or service not known
         """
+        __tracebackhide__ = True  # for pytest: the failure is the caller's
         if self.exit_code:
             raise CheckError(_with_tail(f"ended with exit code {self.exit_code}", self), where=self.node)
         return self
@@ -128,6 +129,7 @@ class Running:
         Raises:
             LateError: it still runs then, and goes on.
         """
+        __tracebackhide__ = True  # for pytest: the failure is the caller's
         with self._changed:
             if not self._changed.wait_for(lambda: self._exit_code is not None, timeout):
                 raise self._late("did not end", timeout)
@@ -151,6 +153,7 @@ class Running:
             LateError: there was none in that time.
             CheckError: the program ended without such a line.
         """
+        __tracebackhide__ = True  # for pytest: the failure is the caller's
         wanted = re.compile(pattern)
         until = time.monotonic() + timeout
         with self._changed:
@@ -177,6 +180,7 @@ class Running:
             LateError: nobody did in that time.
             CheckError: this program ended before.
         """
+        __tracebackhide__ = True  # for pytest: the failure is the caller's
         words = ("--port", str(port), "--protocol", protocol, "--timeout", f"{timeout:g}")
         with Running(self._engine, self._lab, self.node, ("python3", "-m", "lab.apps.await_port", *words)) as watch:
             self._at_end.append(watch.stop)

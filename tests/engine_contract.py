@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -48,6 +49,18 @@ for line in process.lines():
 
 OWNER = "from lab.engine.owner import Owner; print(Owner.here().to_json())"
 """A process that says who it is, and ends."""
+
+ASKER = """
+import sys
+from lab.engine.select import select
+from lab.model import wiring
+from lab.model.plan import LabSpec, decide
+engine, plan = select(sys.argv[1]), decide(LabSpec.from_json(sys.argv[2]))
+engine.attend(plan.name)
+print(engine.agent(plan.name, wiring.document(plan, "read"))["ok"], flush=True)
+sys.stdin.read()
+"""
+"""A caller that keeps an agent, and can be killed while it does."""
 
 MAKER = """
 import sys
@@ -315,6 +328,35 @@ class EngineContract:
             assert star.run("h1", "touch", path)[0] == 0
             assert star.run("h2", "test", "-e", path)[0] == 1
             assert not Path(path).exists()
+
+    # An agent that stays
+
+    def test_an_agent_that_stays_says_the_same(self, engine: Engine, star: Made) -> None:
+        """What it reads is as declared, the second time too; a broken document does not end it."""
+        engine.attend(star.plan.name)
+        engine.attend(star.plan.name)
+        states = engine.labs()[star.plan.name].nodes
+        gone = {"name": "h9", "interfaces": [], "routes": [], "sysctls": {}}
+        broken = wiring.document(star.plan, "wire") | {"nodes": [gone]}
+        with pytest.raises(EngineError, match="/proc/gone/ns/net"):
+            engine.agent(star.plan.name, broken)
+        for _ in range(2):
+            assert differences(star.plan, states, star.agent("read")) == ()
+        assert engine.ask_wire(star.plan.name, {"op": "stats"}) is None
+
+    def test_an_agent_that_stays_does_not_outlive_its_caller(self, star: Made) -> None:
+        """A caller that is killed leaves no helper behind."""
+        before = sorted(self.traces(star.plan))
+        argv = [sys.executable, "-c", ASKER, self.engine_name, star.plan.spec.to_json()]
+        pipe = subprocess.PIPE
+        with subprocess.Popen(argv, stdin=pipe, stdout=pipe, text=True, cwd=ROOT) as caller:
+            await_line(iter(caller.stdout or ()), "True")
+            assert len(self.traces(star.plan)) > len(before)
+            caller.kill()
+        until = time.monotonic() + PATIENCE_SECONDS
+        while sorted(self.traces(star.plan)) != before:
+            assert time.monotonic() < until, self.traces(star.plan)
+            time.sleep(0.1)  # nobody tells when an engine has cleared away
 
     # Programs
 

@@ -77,6 +77,9 @@ class Helper(Protocol):
     def pieces(self) -> Iterator[tuple[str, bytes]]:
         """What it writes, as it comes, with where it comes from: `stdout` or `stderr`. Ends when the program does."""
 
+    def tell(self, text: bytes) -> None:
+        """Write to its stdin; what one that has ended is told is lost."""
+
     def stop(self) -> None:
         """Close its stdin, by which it knows that it shall end; does not wait."""
 
@@ -142,6 +145,15 @@ class Engine(Protocol):
 
         Raises:
             EngineError: the agent could not be run, or failed; the error names the node or link.
+        """
+
+    def attend(self, name: str) -> None:
+        """Keep an agent for a lab from now on, which `agent` and `ask_wire` then ask: for whoever asks often.
+
+        It ends with the lab, and with this process. Costs a helper's memory; calling it again changes nothing.
+
+        Raises:
+            EngineError: it could not be started.
         """
 
     def start_wire(self, name: str, document: dict[str, Any]) -> None:

@@ -26,16 +26,20 @@ from .tools import AgentError, works
 def main(arguments: list[str]) -> int:
     """Do what the document says."""
     *options, path = arguments
-    document = json.loads(sys.stdin.read() if path == "-" else Path(path).read_text())
+    said = answer(json.loads(sys.stdin.read() if path == "-" else Path(path).read_text()))
+    print(brief(said) if "--brief" in options else json.dumps(said))
+    return 0 if said["ok"] and not said.get("unanswered") else 1
+
+
+def answer(document: dict[str, Any]) -> dict[str, Any]:
+    """Do what a document says, and tell how that went."""
     try:
         make_sysctls_writable()
-        answer = {"ok": True} | OPS[document["op"]](document)
+        return {"ok": True} | OPS[document["op"]](document)
     except AgentError as error:
-        answer = {"ok": False, "error": {"what": error.what, "where": error.where, "remedy": error.remedy}}
+        return {"ok": False, "error": {"what": error.what, "where": error.where, "remedy": error.remedy}}
     except OSError as error:
-        answer = {"ok": False, "error": {"what": str(error), "where": "fabric"}}
-    print(brief(answer) if "--brief" in options else json.dumps(answer))
-    return 0 if answer["ok"] and not answer.get("unanswered") else 1
+        return {"ok": False, "error": {"what": str(error), "where": "fabric"}}
 
 
 def brief(answer: dict[str, Any]) -> str:

@@ -18,7 +18,7 @@ from lab.model.plan import check_name
 MOON = "moon"
 
 
-@pytest.mark.parametrize("name", ["lab", "lab.api", "lab.programs"])
+@pytest.mark.parametrize("name", ["lab", "lab.api", "lab.programs", "lab.testing"])
 def test_docstrings_tell_the_truth(name: str) -> None:
     """Every example in them is run, and there are some."""
     failed, tried = doctest.testmod(importlib.import_module(name), raise_on_error=True)

@@ -29,8 +29,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "lab": BELOW_LAB | HELD,
     "observe": ALL_ABOVE - {"observe"},
     "api": ALL_ABOVE,
+    "testing": ALL_ABOVE | {"api"},
     "exercises": ALL_ABOVE,
-    "pytest_plugin": ALL_ABOVE | {"exercises", "api", "package"},
+    "pytest_plugin": ALL_ABOVE | {"exercises", "api", "testing"},
     "commands": ALL_ABOVE | {"exercises"},
     "tasks": ALL_ABOVE | {"exercises", "pytest_plugin", "commands"},
 }

@@ -16,13 +16,14 @@ from typing import Any, TypeVar
 from docker.errors import APIError, NotFound
 
 from lab.engine import archive, container, images
+from lab.engine.attendant import Attendant
 from lab.engine.base import EngineFacts, LabRecord, Say, unheard
 from lab.engine.docker import helpers
+from lab.engine.docker.attached import AttachedHelper
 from lab.engine.docker.client import connect, connection, refusals
 from lab.engine.docker.creation import Creation
 from lab.engine.docker.process import DockerProcess
 from lab.engine.docker.store import DockerImageStore
-from lab.engine.docker.tap import DockerTap
 from lab.engine.owner import Owner
 from lab.errors import EngineError
 from lab.model.plan import LabPlan, LabSpec
@@ -37,6 +38,9 @@ class DockerEngine:
 
     name = "docker"
     fabric_outlives_labs = True
+
+    def __init__(self) -> None:
+        self._attendants: dict[str, Attendant] = {}
 
     @cached_property
     def _api(self) -> Any:
@@ -109,6 +113,8 @@ class DockerEngine:
 
     def remove(self, name: str) -> int:
         """Remove a lab's containers, then its networks."""
+        if attendant := self._attendants.pop(name, None):
+            attendant.close()
         return self._remove(f"{container.LAB}={name}")
 
     def _remove(self, label: str) -> int:
@@ -160,10 +166,28 @@ class DockerEngine:
         process_of = self._processes(name)
         for node in document["nodes"]:
             node["namespace"] = f"/proc/{process_of.get(node['name']) or 'gone'}/ns/net"
-        answer = json.loads(helpers.run_agent(self._api, self.prepare(unheard), name, document))
+        answer = self._attended(name, document)
+        if answer is None:
+            answer = json.loads(helpers.run_agent(self._api, self.prepare(unheard), name, document))
         if not answer["ok"]:
             raise EngineError(**answer["error"])
         return dict(answer)
+
+    def attend(self, name: str) -> None:
+        """Start an agent in a helper container, and stay attached to it."""
+        if name not in self._attendants:
+            image = self.prepare(unheard)
+            helper = AttachedHelper(self._api, image, name, "attend", container.AGENT_CAPABILITIES)
+            self._attendants[name] = Attendant(helper)
+
+    def _attended(self, name: str, document: dict[str, Any]) -> dict[str, Any] | None:
+        """The answer of a lab's attendant; None where there is none, or none any more."""
+        if name not in self._attendants:
+            return None
+        answer = self._attendants[name].ask(document)
+        if answer is None:
+            del self._attendants[name]
+        return answer
 
     def _processes(self, name: str) -> dict[str, int]:
         """The first process of each of a lab's nodes, by node; 0 where a node does not run."""
@@ -185,16 +209,23 @@ class DockerEngine:
     def ask_wire(self, name: str, request: dict[str, Any]) -> dict[str, Any] | None:
         """Ask the wire through a process in its container."""
         with refusals(name):
+            if name in self._attendants and (socket := helpers.wire_socket(self._api, name)):
+                told = self._attended(name, {"op": "ask", "socket": socket, "request": request})
+                if told is not None:
+                    answer: dict[str, Any] | None = told["answer"]
+                    return answer
             return helpers.ask_wire(self._api, name, request)
 
-    def start_tap(self, name: str, document: dict[str, Any]) -> DockerTap:
+    def start_tap(self, name: str, document: dict[str, Any]) -> AttachedHelper:
         """Start the tap in a helper container that sees every port and every node's namespace."""
         process_of = self._processes(name)
         for node in document["nodes"]:
             if not process_of.get(node["name"]):
                 raise EngineError(f"{node['name']} does not run", where=name, remedy="./inv up makes the lab anew")
             node["namespace"] = f"/proc/{process_of[node['name']]}/ns/net"
-        return DockerTap(self._api, self.prepare(unheard), name, document)
+        tap = AttachedHelper(self._api, self.prepare(unheard), name, "tap", container.TAP_CAPABILITIES)
+        tap.tell(json.dumps(document).encode() + b"\n")
+        return tap
 
     def start(self, name: str, node: str, argv: Sequence[str], env: Mapping[str, str] | None = None) -> DockerProcess:
         """Start a program under the supervisor, which logs what it says and ends it when we go away."""

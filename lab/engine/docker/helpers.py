@@ -85,6 +85,15 @@ def start_wire(api: Any, image: str, name: str, document: dict[str, Any]) -> Non
     raise EngineError(f"the software wire did not start: {' '.join(said)[-TAIL:]}", where=name)
 
 
+def wire_socket(api: Any, name: str) -> str | None:
+    """Where the socket of a lab's wire is for a helper that sees the host's processes; None where no wire runs."""
+    try:
+        process = api.inspect_container(f"{name}-wire")["State"]["Pid"]
+    except NotFound:
+        return None
+    return f"/proc/{process}/root{WIRE_SOCKET}" if process else None
+
+
 def ask_wire(api: Any, name: str, request: dict[str, Any]) -> dict[str, Any] | None:
     """Ask a lab's wire through a process in its container.
 

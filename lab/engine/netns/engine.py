@@ -13,6 +13,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
+from lab.engine.attendant import Attendant
 from lab.engine.base import EngineFacts, LabRecord, Say
 from lab.engine.netns import commands, folder, marks, order, wire
 from lab.engine.netns.folder import Folder
@@ -33,6 +34,9 @@ class NetnsEngine:
 
     name = marks.ENGINE
     fabric_outlives_labs = False
+
+    def __init__(self) -> None:
+        self._attendants: dict[str, Attendant] = {}
 
     def facts(self) -> EngineFacts:
         """The kernel's version; it is all that the engine is made of."""
@@ -83,6 +87,8 @@ class NetnsEngine:
 
     def remove(self, name: str) -> int:
         """End a lab's processes, with which its namespaces and cables go, and remove its folder."""
+        if attendant := self._attendants.pop(name, None):
+            attendant.close()
         place = Folder(name)
         with place.finished(alone=True):
             return _remove(place)
@@ -96,8 +102,11 @@ class NetnsEngine:
         process_of = place.nodes()
         for node in document["nodes"]:
             node["namespace"] = f"/proc/{process_of.get(node['name'], 'gone')}/ns/net"
-        agent = commands.module("lab.fabric.agent", "-")
-        answer = self._run(name, commands.in_fabric(_there(fabric, name, "the fabric"), agent), document)
+        answer = self._attendants[name].ask(document) if name in self._attendants else None
+        if answer is None:
+            self._attendants.pop(name, None)
+            agent = commands.module("lab.fabric.agent", "-")
+            answer = self._run(name, commands.in_fabric(_there(fabric, name, "the fabric"), agent), document)
         _raise_error(answer)
         return answer
 
@@ -123,6 +132,14 @@ class NetnsEngine:
             raise EngineError(f"a helper failed with status {done.returncode}: {said}", where=name)
         answer: dict[str, Any] = json.loads(done.stdout)
         return answer
+
+    def attend(self, name: str) -> None:
+        """Start an agent in the fabric's network namespace, and hold its pipes."""
+        if name not in self._attendants:
+            fabric = _there(Folder(name).fabric(), name, "the fabric")
+            argv = commands.in_fabric(fabric, commands.module("lab.fabric.attend"))
+            helper = NetnsProcess(argv, commands.helper_environment(name, marks.HELPER))
+            self._attendants[name] = Attendant(helper)
 
     def start_tap(self, name: str, document: dict[str, Any]) -> NetnsProcess:
         """Start the tap in the fabric's network namespace."""
