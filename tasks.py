@@ -15,6 +15,7 @@ from invoke.exceptions import Exit
 from lab.commands.base import err, number, out, print_json, progress, task
 from lab.commands.labs import down, heal, plan, status, up
 from lab.commands.nodes import exec_, logs, put, run, shell
+from lab.commands.trace import trace
 from lab.commands.watch import verify
 from lab.engine import compose as compose_files
 from lab.engine.select import select
@@ -22,7 +23,7 @@ from lab.errors import CheckError, WordsError
 
 ROOT = Path(__file__).resolve().parent
 
-__all__ = ["down", "exec_", "heal", "logs", "plan", "put", "run", "shell", "status", "up", "verify"]
+__all__ = ["down", "exec_", "heal", "logs", "plan", "put", "run", "shell", "status", "trace", "up", "verify"]
 
 
 @task()

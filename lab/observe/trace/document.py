@@ -100,6 +100,8 @@ def _packet(scene: Scene, one: Told, begun: int, predicted: dict[Any, Any]) -> D
         "words": telling.words,
         "meaning": telling.meaning,
         "bytes": list(telling.span) if telling.span else None,
+        "seq": telling.seq,
+        "ack": telling.ack,
         "transport": _transport(journey.packet),
         "ip": _ip(journey.packet),
         "fate": journey.fate,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from lab.apps.common import safe
 from lab.model.units import counted, say_time
 from lab.observe.trace.story import Story
 from lab.observe.trace.talk import Told
@@ -52,9 +53,14 @@ def _step(node: str, layer: str, direction: str, text: str, hop: int | None = No
 
 
 def _say(story: Story) -> Step:
-    text = story.message if len(story.message) <= SHOWN else f"{story.message[:SHOWN]}…"
     size = counted(len(story.sent), "byte")
-    return _step(story.sender, "application", "down", f"the client says “{text}” ({size}) to {story.to}")
+    text = f"the client says “{short(story.message)}” ({size}) to {story.to}"
+    return _step(story.sender, "application", "down", text)
+
+
+def short(text: str, most: int = SHOWN) -> str:
+    """A text in one line that is not too long, and that drives no terminal."""
+    return safe(text[:most]) + ("…" if len(text) > most else "")
 
 
 def _transport_down(packet: dict[str, Any]) -> Step:
@@ -68,6 +74,7 @@ def _transport_down(packet: dict[str, Any]) -> Step:
         )
     span = packet["bytes"]
     carries = f"carries bytes {span[0]} to {span[1]}" if span else "carries no byte of the message"
+    carries += f", sequence number {packet['seq']}, acknowledgement {packet['ack'] or 0}"
     flags = " ".join(inner["flags"])
     return _step(packet["from"], "transport", "down", f"TCP from {ports}: {carries}, flags {flags}")
 
@@ -108,6 +115,5 @@ def _up(packet: dict[str, Any], hop: Step, story: Story, told: Sequence[Told]) -
         found.append(_step(node, "transport", "up", "a datagram for the port; nobody is told that it came"))
     lines = [line for who, stream, line in story.said if who == node and stream == "stdout" and "received" in line]
     if lines:
-        line = lines[0] if len(lines[0]) <= 2 * SHOWN else f"{lines[0][: 2 * SHOWN]}…"
-        found.append(_step(node, "application", "up", line))
+        found.append(_step(node, "application", "up", short(lines[0], 2 * SHOWN)))
     return found

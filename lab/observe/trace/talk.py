@@ -48,6 +48,8 @@ class Telling:
         acknowledges: the packets that it says have arrived.
         repeats: the packets that were sent before with what this one carries.
         why: why it was sent again.
+        seq: TCP's sequence number, told from the SYN's as 0.
+        ack: the number that it waits for next, likewise.
     """
 
     phase: str
@@ -57,6 +59,8 @@ class Telling:
     acknowledges: list[int] = field(default_factory=list)
     repeats: list[int] = field(default_factory=list)
     why: str = ""
+    seq: int | None = None
+    ack: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

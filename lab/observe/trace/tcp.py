@@ -60,6 +60,7 @@ def tell(segments: Sequence[tuple[int, Journey]], client: str, server: str) -> d
         ack = (segment.ack - other.zero) % WRAP if "ACK" in segment.flags and other.zero is not None else None
         now = _Sent(number, journey, start, start + length, ack, pure=not length and "RST" not in segment.flags)
         telling = _words(segment, now, own, client)
+        telling.seq, telling.ack = start, ack
         if ack is not None and other.closed is not None and ack >= other.closed and not segment.data:
             telling.phase = "closing"
         if length and (before := _before(own, now)):

@@ -37,6 +37,8 @@ def verdict(story: Story, told: Sequence[Told], whole: bytes | None) -> dict[str
 def _verdict(story: Story, told: Sequence[Told], whole: bytes | None) -> tuple[str, str]:
     if not told:
         return "unreachable", f"nothing left {story.sender}: it knows no way to {story.to}"
+    if story.protocol == "udp" and (refused := _refused(told, story.sender)):
+        return "refused", f"nobody listens at port {story.port} of {refused}: the network says so, not UDP"
     if whole == story.sent or (whole is None and not story.sent and _connected(told)):
         again = sum(bool(one.telling.repeats) for one in told)
         helped = f"; {counted(again, 'packet')} had to be sent again" if again else ""
@@ -46,7 +48,7 @@ def _verdict(story: Story, told: Sequence[Told], whole: bytes | None) -> tuple[s
 
 def _failure(story: Story, told: Sequence[Told], whole: bytes | None) -> tuple[str, str]:
     if refused := _refused(told, story.sender):
-        return "refused", f"{refused} refused: nobody listens at port {story.port}"
+        return "refused", f"nobody listens at port {story.port} of {refused}"
     if news := _unreachable(told):
         return "unreachable", f"{news.journey.origin} says that {story.to} cannot be reached ({news.telling.words})"
     if story.protocol == "udp":

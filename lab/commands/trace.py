@@ -1,0 +1,45 @@
+"""One message, followed through all four layers."""
+
+from __future__ import annotations
+
+from invoke.context import Context
+
+from lab.commands.base import number, out, print_json, progress, seconds, task
+from lab.lab import Lab
+
+
+@task(auto_shortflags=False)
+def trace(
+    _: Context,
+    from_: str = "",
+    to: str = "",
+    protocol: str = "tcp",
+    message: str = "",
+    size: str = "",
+    port: str = "11267",
+    no_server: bool = False,
+    patience: str = "30",
+    name: str = "lab",
+    json: bool = False,
+    engine: str = "auto",
+) -> None:
+    """Send one message, and show its way through all four layers, hop by hop, from the frames on the links."""
+    from lab.observe.trace import run, text  # noqa: PLC0415 - dissection is heavy, and other tasks need none
+
+    lab = Lab.find(name, engine)
+    sender, receiver = run.ends(lab.plan, from_, to)
+    wanted = run.Wanted(
+        protocol=protocol,
+        sender=sender,
+        to=receiver,
+        message=run.message_of(message, size),
+        port=number("--port", port, "1024 to 65535"),
+        served=not no_server,
+        patience=seconds("--patience", patience),
+    )
+    with progress() as say:
+        found = run.trace(lab, wanted, say)
+    if json:
+        print_json(found)
+    else:
+        out.print(text.render(found))
