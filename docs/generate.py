@@ -88,8 +88,13 @@ def _task(name: str, task: Any) -> tuple[str, ...]:
 
 def _flag(argument: Any) -> str:
     default = "" if argument.default in (None, False, True, "", []) else f" {argument.default}"
-    value = "" if argument.kind is bool else default or f" {argument.name.upper()}"
-    return _code(f"--{argument.name}{value}")
+    value = "" if argument.kind is bool else default or f" {_typed(argument).upper()}"
+    return _code(f"--{_typed(argument)}{value}")
+
+
+def _typed(argument: Any) -> str:
+    """The flag as one types it: a parameter `from_` is `--from`, `no_server` is `--no-server`."""
+    return str(argument.name).strip("_").replace("_", "-")
 
 
 def flags() -> str:
@@ -97,7 +102,7 @@ def flags() -> str:
     meaning: dict[str, str] = {}
     for task in tasks().values():
         for argument in task.get_arguments():
-            shown = argument.name.upper() if argument.positional else f"--{argument.name}"
+            shown = argument.name.upper() if argument.positional else f"--{_typed(argument)}"
             meaning.setdefault(shown, argument.help or "")
     return _table(
         ("word or flag", "what it means"), ((_code(name), meaning[name]) for name in sorted(meaning, key=_by))
