@@ -13,7 +13,8 @@ from lab.engine.base import Engine, LabRecord, Process, Say, unheard
 from lab.engine.owner import Owner
 from lab.engine.select import engines, holder, select
 from lab.errors import EngineError, NameTakenError, PoolError, TransitError, UnknownLabError, WordsError
-from lab.model import wiring
+from lab.links import LiveLink, look
+from lab.model import steering, wiring
 from lab.model.drift import Difference, differences
 from lab.model.plan import LabPlan, LabSpec, check_name, check_words, decide, pool_of
 from lab.model.units import counted
@@ -28,9 +29,11 @@ class Status:
     """Declared against live.
 
     Attributes:
+        plan: what `up` declared.
         record: what the engine has of the lab.
         live: what the agent read; empty where no node runs.
-        differences: every setting that is not as declared.
+        differences: every setting that is not as it is in force.
+        now: what is in force: the plan, with what was changed on purpose since.
     """
 
     plan: LabPlan
@@ -38,6 +41,7 @@ class Status:
     record: LabRecord
     live: dict[str, Any]
     differences: tuple[Difference, ...]
+    now: LabPlan
 
 
 class Lab:
@@ -47,6 +51,7 @@ class Lab:
         self.engine = engine
         self.plan = plan
         self._started: list[Running] = []
+        self._lines: dict[str, str] = {}  # what the links are believed to remember; `links.steer` keeps it
 
     @property
     def name(self) -> str:
@@ -140,7 +145,7 @@ class Lab:
                 refused.append(plan.addresses.block)
                 continue
             try:
-                lab._wire(say)
+                lab._wire(plan, say)
             except BaseException:
                 say("removing what was made")
                 lab.down()
@@ -148,15 +153,16 @@ class Lab:
             return lab
         raise AssertionError  # the last attempt returns or raises
 
-    def _wire(self, say: Say, *, prove: bool = True) -> None:
+    def _wire(self, plan: LabPlan, say: Say, *, prove: bool = True) -> None:
         """Have the agent wire and shape everything, and start the software wire where links need it.
 
         Args:
+            plan: what shall be in force.
             say: takes a line for each step.
             prove: whether packets shall be seen to pass before links are shaped.
         """
         say("wiring and shaping")
-        document = wiring.document(self.plan, "wire")
+        document = wiring.document(plan, "wire")
         answer = self.engine.agent(self.name, document if prove else document | {"probes": []})
         if answer["unanswered"]:
             raise self._no_transit(answer)
@@ -164,17 +170,17 @@ class Lab:
         if wire["links"] and not carries(self.engine.ask_wire(self.name, {"op": "stats"}), wire):
             say(f"starting the software wire for {counted(len(wire['links']), 'link')}")
             self.engine.start_wire(self.name, wire)
-        self._prove(answer)
+        self._prove(plan, answer)
 
-    def _prove(self, live: dict[str, Any]) -> None:
+    def _prove(self, plan: LabPlan, live: dict[str, Any]) -> None:
         """Hold what was read back after wiring against the plan.
 
         Raises:
-            EngineError: something could not be set as declared.
+            EngineError: something could not be set as it shall be.
         """
-        live = live | {"wire": self._wire_stats(live["links"])}
-        running = {node.name: "running" for node in self.plan.nodes}
-        if found := differences(self.plan, running, live):
+        live = look(self.engine, plan, live)
+        running = {node.name: "running" for node in plan.nodes}
+        if found := differences(plan, running, live):
             more = f", and {len(found) - 1} more" if len(found) > 1 else ""
             raise EngineError(f"it was wired, and yet: {found[0]}{more}", where=self.name, remedy="./inv up again")
 
@@ -207,15 +213,10 @@ class Lab:
         running = {name for name, state in record.nodes.items() if state == "running"}
         document = wiring.document(self.plan, "read")
         document["nodes"] = [node for node in document["nodes"] if node["name"] in running]
-        live = self.engine.agent(self.name, document) if running else {"nodes": {}, "links": {}}
-        live["wire"] = self._wire_stats(live["links"])
-        return Status(self.plan, self.engine.name, record, live, differences(self.plan, record.nodes, live))
-
-    def _wire_stats(self, links: dict[str, Any]) -> dict[str, Any]:
-        """What the software wire says of each link that it carries, by link; empty where it does not run."""
-        carried = any(not port["bridge"] for link in links.values() for port in link["ports"].values())
-        stats = self.engine.ask_wire(self.name, {"op": "stats"}) if carried else None
-        return {link["name"]: link for link in stats["links"]} if stats else {}
+        live = self.engine.agent(self.name, document) if running else {"nodes": {}, "links": {}, "lines": {}}
+        now = steering.in_force(self.plan, steering.recall(self.plan, live["lines"]))
+        live = look(self.engine, now, live)
+        return Status(self.plan, self.engine.name, record, live, differences(now, record.nodes, live), now)
 
     def heal(self, say: Say = unheard) -> tuple[Difference, ...]:
         """Mend every difference.
@@ -232,7 +233,7 @@ class Lab:
             raise EngineError(f"{stopped[0]} does not run", where=self.name, remedy="./inv up makes the lab anew")
         if found:
             say(f"mending {counted(len(found), 'difference')}")
-            self._wire(say, prove=False)
+            self._wire(status.now, say, prove=False)
         return found
 
     def __getitem__(self, node: str) -> LiveNode:
@@ -242,6 +243,17 @@ class Lab:
             TopologyError: no such node.
         """
         return LiveNode(self.engine, self.name, self.plan.node(node), self._started)
+
+    def link(self, word: str) -> LiveLink:
+        """A link of the lab, to change, cut, heal or read.
+
+        Args:
+            word: its name, or its one host.
+
+        Raises:
+            TopologyError: there is none.
+        """
+        return LiveLink(self.engine, self.plan, self.plan.link(word).name, self._lines)
 
     def start(self, node: str, argv: Sequence[str]) -> Process:
         """Start a program on a node.
@@ -294,16 +306,21 @@ def remove(engine: Engine, name: str) -> int:
 
 
 def carries(stats: dict[str, Any] | None, wanted: dict[str, Any]) -> bool:
-    """Whether a running wire carries just what it should, between ports that are there."""
+    """Whether a running wire carries just what it should, between ports that are there.
+
+    The port of a link that is cut is down, which says nothing of the wire.
+    """
     if stats is None:
         return False
     running = [
-        (link["name"], [(port["node"], port["device"], port["state"]) for port in link["ports"]])
+        (link["name"], [(port["node"], port["device"], port["mute"]) for port in link["ports"]])
         for link in stats["links"]
     ]
     declared = [
-        (link["name"], [(port["node"], port["device"], "up") for port in link["ports"]]) for link in wanted["links"]
+        (link["name"], [(port["node"], port["device"], port["node"] in link["mute"]) for port in link["ports"]])
+        for link in wanted["links"]
     ]
+    lost = any(port["state"] == "lost" for link in stats["links"] for port in link["ports"])
     settings = [[way["settings"] for way in link["directions"]] for link in stats["links"]]
     same = all(
         is_now[key] == value
@@ -311,7 +328,7 @@ def carries(stats: dict[str, Any] | None, wanted: dict[str, Any]) -> bool:
         for is_now, way in zip(ways, link["directions"], strict=False)
         for key, value in way.items()
     )
-    return running == declared and same
+    return running == declared and same and not lost
 
 
 def summary(spec: LabSpec) -> str:

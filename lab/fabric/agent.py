@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from . import nodes, ports, probe
+from . import nodes, ports, probe, steer
 from .namespaces import inside, make_sysctls_writable, of_nodes, throw_away
 from .nodes import Interface
 from .tools import AgentError, works
@@ -65,6 +65,7 @@ def wire(document: dict[str, Any]) -> dict[str, Any]:
     able = abilities()
     chosen = {link["name"]: choose(link, document["shaper"], netem="netem" in able) for link in document["links"]}
     ports.prepare(document["links"], located, chosen)
+    steer.remember(document["links"], located, document["device_prefix"])
     unanswered = probe.run(document["probes"], _namespaces(document))
     if unanswered:
         return {"unanswered": unanswered} | facts()
@@ -73,7 +74,25 @@ def wire(document: dict[str, Any]) -> dict[str, Any]:
     ports.take_off_bridge(on_wire, located)
     ports.shape(document["links"], chosen, located, seeds="seed" in able)
     ports.shut_out(document["links"], located, able)
+    steer.silence(document["links"], located, chosen)
     return {"unanswered": [], "chosen": chosen, "wire": wire_document(document, on_wire, located)} | read(document)
+
+
+def change(document: dict[str, Any]) -> dict[str, Any]:
+    """Change links and routes of a running lab in place, as `steer` tells.
+
+    Returns:
+        `stale`, where the bridges carry something else than was believed, and nothing was done; else `chosen`, and
+        `wire`: what the software wire has to be told of those links that it carries.
+    """
+    faces = _on_nodes(document, lambda node: nodes.find(node, nodes.interfaces()))
+    done = steer.steer(document, faces)
+    if "stale" in done:
+        return done
+    routed = [node for node in document["nodes"] if node["routes"] is not None]
+    _on_nodes(document | {"nodes": routed}, lambda node: nodes.set_routes(node, faces[node["name"]]))
+    carried = [link for link in document["links"] if done["chosen"][link["name"]] == "wire"]
+    return {"chosen": done["chosen"], "wire": wire_document(document, carried, done["ports"])}
 
 
 def wire_document(document: dict[str, Any], links: list[dict[str, Any]], located: ports.Ports) -> dict[str, Any]:
@@ -87,6 +106,7 @@ def wire_document(document: dict[str, Any], links: list[dict[str, Any]], located
                 "shared": link["shared"],
                 "ports": [{"node": end["node"], "device": located[link["name"]][end["node"]]} for end in link["ends"]],
                 "directions": link["directions"],
+                "mute": link["mute"],
             }
             for link in links
         ],
@@ -138,7 +158,8 @@ def read(document: dict[str, Any]) -> dict[str, Any]:
     located = ports.locate(
         {node: {link: face["peer"] for link, face in here["interfaces"].items()} for node, here in live.items()}
     )
-    return {"nodes": live, "links": ports.read(document["links"], located)} | facts()
+    carried = {name: line for name, (_, line) in steer.lines(document["device_prefix"]).items() if line}
+    return {"nodes": live, "links": ports.read(document["links"], located), "lines": carried} | facts()
 
 
 def unwire(document: dict[str, Any]) -> dict[str, Any]:
@@ -176,7 +197,12 @@ def _on_nodes(document: dict[str, Any], work: Callable[[dict[str, Any]], Any]) -
     return results
 
 
-OPS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {"wire": wire, "read": read, "unwire": unwire}
+OPS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "wire": wire,
+    "read": read,
+    "steer": change,
+    "unwire": unwire,
+}
 
 
 if __name__ == "__main__":

@@ -125,8 +125,14 @@ def _commands(node: dict[str, Any], links: dict[str, Any], found: dict[str, Inte
                     "nud",
                     "permanent",
                 ]
-    for route in node["routes"]:
-        yield route_command(route, found[route["link"]].device)
+    yield from (route_command(route, found[route["link"]].device) for route in node["routes"])
+
+
+def set_routes(node: dict[str, Any], found: dict[str, Interface]) -> None:
+    """Make the routing table of the caller's namespace what a node's plan says, and change nothing else."""
+    (rows,) = ask("ip", ROUTES)
+    wanted = (route_command(route, found[route["link"]].device) for route in node["routes"])
+    batch("ip", [*wanted, *_strange_routes(node, rows)], node["name"])
 
 
 def _strange_routes(node: dict[str, Any], rows: list[dict[str, Any]]) -> Iterator[list[str]]:

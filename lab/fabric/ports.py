@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -16,6 +16,8 @@ DROPS: dict[str, tuple[str, ...]] = {
     "gact": ("handle", "800::1", "u32", "match", "u32", "0", "0", "action", "drop"),
 }
 """Filters that drop everything; kernels have one or the other."""
+
+CUT_PRIORITY = 1  # of a filter that drops all; the redirection of a shared medium comes after it
 
 Ports = dict[str, dict[str, str]]  # device by link and node
 
@@ -54,7 +56,8 @@ def prepare(links: list[dict[str, Any]], ports: Ports, chosen: Mapping[str, str]
         missing = [end["node"] for end in link["ends"] if end["node"] not in ports.get(link["name"], {})]
         if missing:
             raise AgentError(f"the port of {missing[0]} is missing", link["name"])
-        commands += (["link", "set", "dev", device, "mtu", str(link["mtu"]), "up"] for device in devices)
+        commands += (["link", "set", "dev", device, "mtu", str(link["mtu"])] for device in devices)
+        commands += plugs(link, ports[link["name"]])
         for bridge in {bridges[device] for device in devices} - {""} if chosen[link["name"]] != "wire" else ():
             commands += (["link", "set", "dev", device, "master", bridge] for device in devices if not bridges[device])
         for bridge in {bridges[device] for device in devices} - {""}:
@@ -66,6 +69,12 @@ def prepare(links: list[dict[str, Any]], ports: Ports, chosen: Mapping[str, str]
             keep_apart(device)
         offloads.turn_off(devices)
     batch("ip", commands, "fabric")
+
+
+def plugs(link: dict[str, Any], devices: Mapping[str, str]) -> Iterator[list[str]]:
+    """The commands that plug each end in, or pull it: a port that is down takes the carrier from its node."""
+    for node, device in devices.items():
+        yield ["link", "set", "dev", device, "down" if node in link["cut"] else "up"]
 
 
 def keep_apart(device: str) -> None:
@@ -100,7 +109,9 @@ def shut_out(links: list[dict[str, Any]], ports: Ports, able: set[str]) -> None:
     commands: list[tuple[str, ...]] = []
     for device in sorted(devices) if way else ():
         commands.append(("qdisc", "replace", "dev", device, "ingress"))
-        commands.append(("filter", "replace", "dev", device, "ingress", "protocol", "all", "prio", "1", *(way or ())))
+        commands.append(
+            ("filter", "replace", "dev", device, "ingress", "protocol", "all", "prio", str(CUT_PRIORITY), *(way or ()))
+        )
     batch("tc", commands, "fabric")
 
 
@@ -163,7 +174,7 @@ def shape(links: list[dict[str, Any]], chosen: Mapping[str, str], ports: Ports, 
     for link in links:
         tokens = devices_of(link, ports)
         for command in link["tc"][chosen[link["name"]]]:
-            commands.append(list(_filled(command if seeds else _without_seed(command), tokens)))
+            commands.append(list(filled(command if seeds else _without_seed(command), tokens)))
             where.append(link["name"])
     batch("tc", commands, where)
 
@@ -173,7 +184,7 @@ def _without_seed(command: list[str]) -> list[str]:
     return command[:at] + command[at + 2 :]
 
 
-def _filled(command: list[str], tokens: dict[str, str]) -> Iterator[str]:
+def filled(command: list[str], tokens: dict[str, str]) -> Iterator[str]:
     """A command with device names in the places of tokens; a token stands after the word `dev`."""
     yield command[0]
     for before, word in pairwise(command):
@@ -184,7 +195,7 @@ def read(links: list[dict[str, Any]], ports: Ports) -> dict[str, Any]:
     """How links are shaped now.
 
     Returns:
-        By link: `by_wire`, as in the document; `ports` by node (`device`, `bridge`, `up`, `mtu`, `offloads`);
+        By link: `by_wire`, as in the document; `ports` by node (`device`, `bridge`, `up`, `mtu`, `offloads`, `mute`);
         `directions`, one for a shared link,
         else two in the order of the wiring document, each with `kind`, `options` and counters as tc(8) prints them;
         and `redirected`, the nodes whose frames go through the shared link's medium device.
@@ -192,16 +203,21 @@ def read(links: list[dict[str, Any]], ports: Ports) -> dict[str, Any]:
     (present,) = ask("ip", ("link", "show"))
     entries = {entry["ifname"]: entry for entry in present}
     qdiscs = _root_qdiscs()
-    redirects = _redirects(
-        [device for link in links if link["shared"] for device in ports.get(link["name"], {}).values()]
-    )
+    filters = _filters([device for link in links for device in ports.get(link["name"], {}).values()])
+    redirects = {
+        device: action["to_dev"]
+        for device, rows in filters.items()
+        for row in rows
+        for action in row.get("options", {}).get("actions", [])
+        if "to_dev" in action
+    }
     state = {}
     for link in links:
         mine = ports.get(link["name"], {})
         ends = [link["device"]] if link["shared"] else [mine.get(end["node"], "") for end in reversed(link["ends"])]
         state[link["name"]] = {
             "by_wire": link["by_wire"],
-            "ports": {node: _read_port(entries[device]) for node, device in mine.items()},
+            "ports": {node: _read_port(entries[device], filters.get(device, ())) for node, device in mine.items()},
             "directions": [_root(device, entries, qdiscs) for device in ends],
             "redirected": [node for node, device in mine.items() if redirects.get(device) == link["device"]],
         }
@@ -218,23 +234,35 @@ def _root(device: str, entries: dict[str, Any], qdiscs: dict[str, Any]) -> dict[
     return qdiscs.get(device, {"kind": "noqueue"}) if device in entries else {"kind": "gone"}
 
 
-def _redirects(devices: list[str]) -> dict[str, str]:
-    """Where each device's incoming frames are sent, if anywhere."""
-    answers = ask("tc", *(("filter", "show", "dev", device, "ingress") for device in devices))
-    return {
-        device: action["to_dev"]
-        for device, entries in zip(devices, answers, strict=True)
-        for entry in entries
-        for action in entry.get("options", {}).get("actions", [])
-        if "to_dev" in action
-    }
+def _filters(devices: list[str]) -> dict[str, list[dict[str, Any]]]:
+    """What is done to the frames that come in at devices, by device: rows as tc(8) prints them."""
+    (found,) = ask("tc", ("qdisc", "show"))
+    able = {entry["dev"] for entry in found if entry["kind"] == "ingress"}  # of others, tc may not be asked
+    asked = [device for device in devices if device in able]
+    return dict(zip(asked, ask("tc", *(("filter", "show", "dev", name, "ingress") for name in asked)), strict=True))
 
 
-def _read_port(entry: dict[str, Any]) -> dict[str, Any]:
+def muted(devices: list[str]) -> set[str]:
+    """The devices at which a filter drops all that comes in."""
+    return {device for device, rows in _filters(devices).items() if _drops(rows)}
+
+
+def _drops(rows: Iterable[dict[str, Any]]) -> bool:
+    return any(row.get("pref") == CUT_PRIORITY for row in rows)
+
+
+def backlog(devices: list[str]) -> int:
+    """Bytes that wait in the root qdiscs of some devices."""
+    qdiscs = _root_qdiscs()
+    return sum(int(qdiscs.get(device, {}).get("backlog", 0)) for device in devices)
+
+
+def _read_port(entry: dict[str, Any], filters: Iterable[dict[str, Any]]) -> dict[str, Any]:
     return {
         "device": entry["ifname"],
         "bridge": entry.get("master", ""),
         "up": "UP" in entry["flags"],
         "mtu": entry["mtu"],
         "offloads": offloads.still_on(entry["ifname"]),
+        "mute": "master" in entry and _drops(filters),
     }

@@ -16,7 +16,8 @@ The document:
     {"lab": "lab", "seed": 1, "links": [
       {"name": "h1-hub", "shared": false,
        "ports": [{"node": "h1", "device": "vethA"}, {"node": "hub", "device": "vethB"}],
-       "directions": [DIR, DIR]},                     first: ports[0] to ports[1], second: back
+       "directions": [DIR, DIR],                      first: ports[0] to ports[1], second: back
+       "mute": []},                                   optional: nodes whose frames are dropped
       {"name": "bus", "shared": true, "ports": [...], "directions": [DIR]}]}
     DIR: {"rate", "delay", "jitter", "loss", "duplicate", "corrupt", "reorder", "queue", "loss_correlation",
     "delay_correlation"}, all optional, in bit/s, seconds, shares from 0 to 1 and bytes; what they mean is
@@ -31,9 +32,13 @@ Talking to it:
     {"op": "stats"}
       gives {"lab", "links": [{"name", "shared", "directions": [...], "ports": [...]}]}. A direction has
       received, sent (and _bytes), lost, duplicated, corrupted, reordered, dropped {reason: n}, in_flight,
-      queued (and _bytes), settings; a port node, device, state (up, cut, gone), received, sent (and _bytes).
+      queued (and _bytes), settings; a port node, device, state (up, cut, gone: it is down, lost: it is no more),
+      mute, received, sent (and _bytes).
     {"op": "set", "link": NAME, "direction": 0|1|null, "settings": {part of a DIR}}
       gives {"ok": true}. Holds from the next frame on; what waits for the serialiser is sent at the new rate.
+    {"op": "carry", "links": [entries of the document]}
+      gives {"ok": true}. Links that are new are carried beside the others. A link that is there takes the entry's
+      settings, as by "set"; only if its ports are others now, it begins anew.
     {"op": "cut"|"heal", "link": NAME, "port": NODE|null}
       gives {"ok": true}. Cut, all that comes from that node, or is due to it, is dropped; null: every node.
     Anything else gives {"error": ...}.

@@ -116,20 +116,29 @@ def answer(wire: Wire, line: bytes) -> dict[str, Any]:
         What was asked for, `{"ok": true}`, or `{"error": ...}`.
     """
     try:
-        request = json.loads(line)
-        match request:
-            case {"op": "stats"}:
-                return wire.stats()
-            case {"op": "set", "link": str(name), "settings": dict(settings)}:
-                wire.change(name, request.get("direction"), settings)
-            case {"op": "cut" | "heal" as op, "link": str(name)}:
-                wire.link(name).cut(request.get("port"), cut=op == "cut")
-            case {"op": str(op)}:
-                return {"error": f"unknown request {op!r}, or not with what it needs: stats, set, cut, heal"}
-            case _:
-                return {"error": "a request is a JSON object with an op: stats, set, cut, heal"}
+        return _carry_out(wire, json.loads(line))
     except (RecursionError, TypeError, ValueError) as error:
         return {"error": str(error)}
+    except (AttributeError, KeyError) as error:
+        return {"error": f"the request is malformed: {error!r}"}
+    except OSError as error:  # a port that cannot be opened
+        return {"error": error.strerror or str(error)}
+
+
+def _carry_out(wire: Wire, request: Any) -> dict[str, Any]:
+    match request:
+        case {"op": "stats"}:
+            return wire.stats()
+        case {"op": "set", "link": str(name), "settings": dict(settings)}:
+            wire.change(name, request.get("direction"), settings)
+        case {"op": "carry", "links": list(entries)}:
+            wire.carry(entries)
+        case {"op": "cut" | "heal" as op, "link": str(name)}:
+            wire.link(name).cut(request.get("port"), cut=op == "cut")
+        case {"op": str(op)}:
+            return {"error": f"unknown request {op!r}, or not with what it needs: stats, set, carry, cut, heal"}
+        case _:
+            return {"error": "a request is a JSON object with an op: stats, set, carry, cut, heal"}
     return {"ok": True}
 
 

@@ -10,7 +10,7 @@ from .wire_settings import Settings, SettingsError
 from .wire_sockets import Port
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 _BATCH = 64  # frames from one port, or out of one channel, before others have their turn
 
@@ -45,6 +45,7 @@ class Link:
             raise SettingsError(f"link {self.name}: {error}") from error
         for end in ends:
             self._open(end)
+        self.silence(entry.get("mute", ()))
 
     def close(self) -> None:
         """Close every port; what is in flight is gone."""
@@ -65,7 +66,7 @@ class Link:
                 return
             counters.received += 1
             counters.received_bytes += len(frame)
-            if port.cut:
+            if port.cut or port.mute:
                 counters.dropped["cut"] += 1
             elif len(frame) <= ETHERNET_HEADER:
                 counters.dropped["runt"] += 1
@@ -110,6 +111,18 @@ class Link:
             raise LinkError(f"link {self.name} has no port of {node!r}")
         for port in ports:
             port.cut = cut
+
+    def silence(self, nodes: Collection[str]) -> None:
+        """Drop what comes from some nodes, and take what comes from the others; all hear as before."""
+        for port in self.ports:
+            port.mute = port.node in nodes
+
+    def joins(self, entry: Mapping[str, Any]) -> bool:
+        """Whether the link is between the ports that an entry of the document names, and these are what they were."""
+        named = [(end["node"], end["device"]) for end in entry["ports"]]
+        return named == [(port.node, port.device) for port in self.ports] and not any(
+            port.is_stale() for port in self.ports
+        )
 
     def stats(self) -> dict[str, Any]:
         """Every counter of the link."""

@@ -17,7 +17,7 @@ from .wire_links import Link, LinkError
 from .wire_schedule import NS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from .wire_sockets import Port
 
@@ -68,8 +68,9 @@ class Wire:
         self._epoll = select.epoll()
         try:
             self.lab = str(document.get("lab", ""))
+            self._seed = document.get("seed", 0)
             for entry in document["links"]:
-                self._add(Link(entry, document.get("seed", 0)))
+                self._add(Link(entry, self._seed))
         except (KeyError, TypeError, AttributeError) as error:
             self.close()
             raise LinkError(f"the wiring document is malformed: {error!r}") from error
@@ -110,9 +111,9 @@ class Wire:
                 if handler := self._handlers.get(fd):  # a handler before it may have closed it
                     handler(events)
         for name in self._agenda.take(time.monotonic_ns()):
-            link = self._links[name]
-            link.deliver()
-            self._plan(link)
+            if link := self._links.get(name):  # it may have been dropped since
+                link.deliver()
+                self._plan(link)
 
     def stats(self) -> dict[str, Any]:
         """Every counter of every link."""
@@ -123,6 +124,35 @@ class Wire:
         link = self.link(name)
         link.change(direction, settings)
         self._plan(link)
+
+    def carry(self, entries: Sequence[Mapping[str, Any]]) -> None:
+        """Carry some links as their entries of the document say, beside the others.
+
+        What is on its way on a link that is carried already stays on its way, unless its ports are others now.
+
+        Raises:
+            LinkError, SettingsError: An entry is wrong; those before it are carried.
+            OSError: A port cannot be opened.
+        """
+        for entry in entries:
+            link = self._links.get(str(entry.get("name")))
+            if link is None:
+                self._add(Link(entry, self._seed))
+            elif link.joins(entry):
+                for number, settings in enumerate(entry["directions"]):
+                    link.change(number, settings)
+                link.silence(entry.get("mute", ()))
+                self._plan(link)
+            else:
+                self._drop(link)
+                self._add(Link(entry, self._seed))
+
+    def _drop(self, link: Link) -> None:
+        """Carry a link no longer; what is in flight on it is gone."""
+        for port in link.ports:
+            self.unwatch(port.fileno())
+        link.close()
+        del self._links[link.name]
 
     def link(self, name: str) -> Link:
         """One link.

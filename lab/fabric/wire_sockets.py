@@ -24,7 +24,9 @@ _PACKET_ADD_MEMBERSHIP = 1
 _PACKET_STATISTICS = 6
 _PACKET_IGNORE_OUTGOING = 23
 _PACKET_MR_PROMISC = 1
+_SIOCGIFFLAGS = 0x8913
 _SIOCGIFMTU = 0x8921
+_IFF_UP = 1
 _SO_SNDBUFFORCE = 32
 _SO_RCVBUFFORCE = 33
 
@@ -50,6 +52,7 @@ class Port:
         self.device = device
         self.feeds = feeds
         self.cut = False
+        self.mute = False
         self.gone = False
         self.received = self.received_bytes = self.sent = self.sent_bytes = 0
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
@@ -72,7 +75,8 @@ class Port:
         self._socket.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
         self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER)
         self._socket.setsockopt(socket.SOL_SOCKET, _SO_SNDBUFFORCE, _SEND_BUFFER)
-        membership = struct.pack("iHH8s", socket.if_nametoindex(self.device), _PACKET_MR_PROMISC, 0, b"")
+        self._index = socket.if_nametoindex(self.device)
+        membership = struct.pack("iHH8s", self._index, _PACKET_MR_PROMISC, 0, b"")
         self._socket.setsockopt(_SOL_PACKET, _PACKET_ADD_MEMBERSHIP, membership)
         self._longest = self._read_longest()
         # Protocol 0 until here: bound last, the socket never holds a frame of another interface.
@@ -133,12 +137,31 @@ class Port:
         self.sent_bytes += len(frame)
         return None
 
+    def is_stale(self) -> bool:
+        """Whether the device that was opened is no more; one of the same name may be another."""
+        try:
+            return socket.if_nametoindex(self.device) != self._index
+        except OSError:
+            return True
+
+    def state(self) -> str:
+        """`up`, `cut` (as asked), `gone` (down) or `lost` (the device is no more)."""
+        if self.is_stale():
+            return "lost"
+        request = struct.pack("16si12x", self.device.encode(), 0)
+        try:
+            flags: int = struct.unpack_from("16sh", fcntl.ioctl(self._socket, _SIOCGIFFLAGS, request))[1]
+        except OSError:
+            return "lost"
+        return "cut" if self.cut else "up" if flags & _IFF_UP else "gone"
+
     def stats(self) -> dict[str, Any]:
         """The port's state and counters."""
         return {
             "node": self.node,
             "device": self.device,
-            "state": "gone" if self.gone else "cut" if self.cut else "up",
+            "state": self.state(),
+            "mute": self.mute,
             "received": self.received,
             "received_bytes": self.received_bytes,
             "sent": self.sent,

@@ -33,7 +33,7 @@ def differences(plan: LabPlan, states: dict[str, str], live: dict[str, Any]) -> 
     """Every difference between a plan and what is there.
 
     Args:
-        plan: what is declared.
+        plan: what is in force: what is declared, and what was changed since (`steering.in_force`).
         states: the engine's word for the state of each node that it has.
         live: what the agent read.
     """
@@ -128,8 +128,13 @@ def _ports(link: LinkPlan, here: dict[str, Any]) -> Iterator[Difference]:
             continue
         if not port["bridge"] and not link.by_wire:
             yield Difference(link.name, f"port of {end}", "on the link's bridge", "on none")
-        if not port["up"]:
-            yield Difference(link.name, f"port of {end}", "up", "down")
+        plugged, muted = end not in link.change.cut, end in link.change.mute
+        if port["up"] != plugged:
+            words = ("up", "down") if plugged else ("cut", "up")
+            yield Difference(link.name, f"port of {end}", *words)
+        if port["mute"] != muted and port["bridge"]:
+            words = ("taken", "dropped") if port["mute"] else ("dropped", "taken")
+            yield Difference(link.name, f"what {end} sends", *words)
         if port["mtu"] != link.mtu:
             yield Difference(link.name, f"mtu at the port of {end}", str(link.mtu), str(port["mtu"]))
         if port["offloads"]:

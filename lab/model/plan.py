@@ -12,6 +12,7 @@ from typing import Any, Self
 from lab.errors import TopologyError, WordsError
 from lab.model import addressing, shaping, topology
 from lab.model.addressing import Addresses
+from lab.model.change import UNCHANGED, Change
 from lab.model.routing import POLICIES, Routing
 from lab.model.tables import NodePlan, Tables
 from lab.model.topology import Link, Topology
@@ -47,11 +48,18 @@ class LabSpec:
 
 @dataclass(frozen=True, slots=True)
 class LinkPlan:
-    """A link with its subnet, and the device that stands for its medium where it is shared."""
+    """A link with its subnet, and the device that stands for its medium where it is shared.
+
+    Attributes:
+        change: what was changed of it since `up`; `link` is as it is then.
+        line: the same, as the link's bridge carries it.
+    """
 
     link: Link
     subnet: str
     device: str
+    change: Change = UNCHANGED
+    line: str = ""
 
     @property
     def name(self) -> str:
@@ -66,7 +74,7 @@ class LinkPlan:
     @property
     def by_wire(self) -> bool:
         """Whether the software wire carries it where there is no netem."""
-        return shaping.by_wire(self.link)
+        return self.change.moved or (not self.change.is_set and shaping.by_wire(self.link))
 
     def commands(self, shaper: str, seed: int | None = None) -> tuple[shaping.Command, ...]:
         """The tc commands that `shaper` (netem or tbf) needs for this link, with tokens for devices."""

@@ -24,6 +24,7 @@ Command = tuple[str, ...]
 SHAPERS = ("auto", "netem", "wire")
 BURST_SECONDS = 1e-3  # how late the kernel may be with a frame without the link falling behind
 LONGEST_UNSEEN = 2e-3  # seconds: coax's frame of 1.2 ms may pass an idle bucket at once, a modem's may not
+LONGEST_KEPT = 5e-3  # seconds: a link that a bucket shapes keeps it up to here when it is changed, and loses nothing
 SHORTEST_PACED = 1e-4  # seconds: the wire is woken within this, so it paces 100 Mbit/s, and not 1 Gbit/s
 IN_FLIGHT_MARGIN = 1.5  # netem's limit counts what is in flight too; frames smaller than the largest need room
 LARGEST_LIMIT = 2**32 - 1  # packets: the kernel counts them in 32 bits (linux/pkt_sched.h, tc_netem_qopt)
@@ -80,6 +81,15 @@ def bucket_suffices(settings: Settings) -> bool:
     time on the link. On a slow link that is most of what there is to see.
     """
     return not settings.impaired and settings.frame_time <= LONGEST_UNSEEN
+
+
+def outgrown(link: Link) -> bool:
+    """Whether a link that a token bucket shapes has to leave it: for the software wire, where there is no netem.
+
+    The way there costs frames, so a bucket is kept for somewhat longer than it would be taken in the first place.
+    """
+    ways = (link.spec.forward.settings, link.spec.back.settings)
+    return any(way.impaired or way.frame_time > LONGEST_KEPT for way in ways)
 
 
 def wire_paces(settings: Settings) -> bool:
@@ -149,7 +159,7 @@ def redirect(port: str, medium: str) -> tuple[Command, ...]:
                 "protocol",
                 "all",
                 "prio",
-                "1",
+                "2",  # a cut (`fabric.steer`) comes before it
                 "handle",
                 "800::1",
             ),

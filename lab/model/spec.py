@@ -77,6 +77,29 @@ def parse(text: str, *, default: str = "coax", shared: bool = False) -> LinkSpec
     return LinkSpec(directions[0], directions[-1], shared)
 
 
+def over(base: Direction, text: str) -> Direction:
+    """Lay half of a SPEC over a direction that is there.
+
+    Frames keep their size: a link's MTU is known to its nodes, whatever it is made of by now.
+
+    Args:
+        base: what holds where nothing is given.
+        text: a medium, settings, or both.
+
+    Raises:
+        SpecError: what is wrong with it.
+    """
+    words = [word.partition("=")[0].strip() for word in text.split(",")]
+    if "mtu" in words:
+        raise SpecError("mtu: frames keep their size while a lab is up", remedy="give it to ./inv up --link NAME=SPEC")
+    source, settings = _direction(text, (medium(base.medium), base.settings))
+    if settings.mtu != base.settings.mtu:
+        settings = replace(settings, mtu=base.settings.mtu)
+        if "queue" not in words:
+            settings = replace(settings, queue=max(settings.queue, 10 * settings.frame))
+    return Direction(source.name, _check_queue(settings))
+
+
 def _halves(text: str) -> list[str]:
     halves = text.split("/")
     if len(halves) > 2:  # noqa: PLR2004 - there and back

@@ -13,6 +13,8 @@
             "device": "wl1a2b3c4d-0",  the medium device, used where the link is shared
             "ends": [{"node": "h1", "address": "198.18.0.2", "mac": "02:42:…"}, …],
             "tc": {"netem": [[…], …], "tbf": [[…], …], "wire": [[…], …]},   argv of tc, with tokens for devices
+            "alias": "wl1a2b3c4d/h1-hub",  what the link's bridge carries: what was changed since `up` (`model.change`)
+            "cut": [], "mute": [],     nodes whose port is down, whose frames are dropped
             "by_wire": false,          whether the software wire carries it where there is no netem
             "directions": [{…}, …]}],  for the wire: bit/s, seconds, shares and bytes (see `fabric.wire`)
  "probes": [{"from": "h1", "to": "198.18.0.3", "why": "h1-hub"}, …]}
@@ -20,11 +22,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict
 from itertools import pairwise
 from typing import Any
 
 from lab.model import shaping
+from lab.model.change import alias
 from lab.model.plan import LabPlan, LinkPlan, device_prefix
 from lab.model.tables import NodePlan
 
@@ -46,6 +50,41 @@ def document(plan: LabPlan, op: str) -> dict[str, Any]:
         "links": [_link(link, plan) for link in plan.links],
         "probes": probes(plan),
     }
+
+
+def steering(before: LabPlan, after: LabPlan, links: Collection[str]) -> dict[str, Any]:
+    """What the agent needs to change some links of a running lab.
+
+    Args:
+        before: the plan in force until now.
+        after: the plan that shall be.
+        links: their names, whether they differ or not.
+    """
+    concerned = [link for link in after.links if link.name in links]
+    ends = {end for link in concerned for end in link.link.ends}
+    old = {node.name: node for node in before.nodes}
+    was = {link.name: link for link in before.links}
+    routed = {node.name for node in after.nodes if node.routes != old[node.name].routes}
+    return {
+        "op": "steer",
+        "lab": after.name,
+        "device_prefix": device_prefix(after.name),
+        "seed": after.spec.seed,
+        "was": {link.name: link.line for link in before.links if link.line},
+        "nodes": [
+            _node(node) | ({} if node.name in routed else {"routes": None})
+            for node in after.nodes
+            if node.name in ends | routed
+        ],
+        "links": [_link(link, after) | {"changed": _changed(was[link.name], link)} for link in concerned],
+    }
+
+
+def _changed(before: LinkPlan, after: LinkPlan) -> list[int]:
+    """The numbers of the directions whose settings differ; of all, where the way of shaping does."""
+    old, new = before.link.spec, after.link.spec
+    pairs = ((old.forward, new.forward),) if after.link.shared else ((old.forward, new.forward), (old.back, new.back))
+    return [number for number, (a, b) in enumerate(pairs) if a != b or before.by_wire != after.by_wire]
 
 
 def _node(node: NodePlan) -> dict[str, Any]:
@@ -74,6 +113,9 @@ def _link(link: LinkPlan, plan: LabPlan) -> dict[str, Any]:
             "tbf": link.commands("tbf"),
             "wire": shaping.wire_commands(link.link),
         },
+        "alias": alias(device_prefix(plan.name), link.name, link.line),
+        "cut": sorted(link.change.cut),
+        "mute": sorted(link.change.mute),
         "by_wire": link.by_wire,
         "directions": shaping.wire_directions(link.link),
     }

@@ -47,6 +47,7 @@ def as_read() -> Read:
             "ok": True,
             "nodes": {node.name: _node(node) for node in plan.nodes},
             "links": {link.name: _link(link, shaper) for link in plan.links},
+            "lines": {},
             "wire": {},
         }
 
@@ -88,7 +89,8 @@ def _link(link: LinkPlan, shaper: str) -> dict[str, Any]:
     return {
         "by_wire": link.by_wire,
         "ports": {
-            end: {"device": f"veth{end}", "bridge": "br-1", "up": True, "mtu": link.mtu, "offloads": []} for end in ends
+            end: {"device": f"veth{end}", "bridge": "br-1", "up": True, "mtu": link.mtu, "offloads": [], "mute": False}
+            for end in ends
         },
         "directions": [_qdisc(command) for command in qdiscs],
         "redirected": list(ends) if link.link.shared else [],

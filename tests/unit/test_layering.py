@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 BELOW_LAB = {"errors", "model", "engine"}
-HELD = {"nodes", "programs"}  # what a lab hands out, to hold in one's hand
+HELD = {"links", "nodes", "programs"}  # what a lab hands out, to hold in one's hand
 ALL_ABOVE = {*BELOW_LAB, *HELD, "fabric", "apps", "lab", "observe"}
 MAY_IMPORT: dict[str, set[str]] = {
     "package": {"api"},  # and that never when it is loaded: see test_the_package_loads_nothing
@@ -26,6 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "apps": set(),
     "programs": {"errors", "engine"},
     "nodes": {"errors", "model", "engine", "programs"},
+    "links": BELOW_LAB,
     "lab": BELOW_LAB | HELD,
     "observe": ALL_ABOVE - {"observe"},
     "api": ALL_ABOVE,

@@ -96,7 +96,7 @@ def test_the_agent_can_make_a_links_commands_of_it(plan: LabPlan) -> None:
         tokens = ports.devices_of(link, {link["name"]: devices})
         for shaper in ("netem", "tbf", "wire"):
             for command in link["tc"][shaper]:
-                filled = list(ports._filled(command, tokens))
+                filled = list(ports.filled(command, tokens))
                 assert all(re.fullmatch(r"\S+", word) for word in filled)
                 assert not any("@" in word for word in filled)
                 used = {word for before, word in pairwise(filled) if before == "dev"}

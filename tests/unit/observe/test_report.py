@@ -48,7 +48,7 @@ def looked(as_read: Read) -> Looked:
         live = as_read(plan, shaper)
         live["links"] = {name: link for name, link in live["links"].items() if name in there}
         record = LabRecord(plan.name, plan.spec, states, frozenset(there))
-        return Status(plan, "docker", record, live, differences(plan, states, live))
+        return Status(plan, "docker", record, live, differences(plan, states, live), plan)
 
     return look
 

@@ -27,7 +27,7 @@ Read = Callable[..., dict[str, Any]]
 
 
 def _status(plan: LabPlan, live: dict[str, Any]) -> Status:
-    return Status(plan, "docker", LabRecord(plan.name, plan.spec), live, ())
+    return Status(plan, "docker", LabRecord(plan.name, plan.spec), live, (), plan)
 
 
 def _way(plan: LabPlan, as_read: Read, number: int = 0, link: int = 0) -> Way:

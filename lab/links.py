@@ -1,0 +1,137 @@
+"""`LiveLink`: a link of a running lab to hold in your hand: change it, cut it, heal it, read it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from lab.engine.base import Engine, Say, unheard
+from lab.errors import EngineError
+from lab.model import readback, steering, wiring
+from lab.model.change import UNCHANGED, Change
+from lab.model.plan import LabPlan, LinkPlan
+from lab.model.readback import Figures
+
+Alter = Callable[[LinkPlan, Change], Change]
+TRIES = 5  # somebody else may change the same lab at the same time
+
+
+@dataclass(frozen=True, slots=True)
+class LiveLink:
+    """A link of a lab that is up. What is done to it holds at once, and is remembered by the link itself.
+
+    Attributes:
+        lines: what all links of the lab are believed to remember; kept up to date by whoever shares it.
+    """
+
+    engine: Engine
+    plan: LabPlan
+    name: str
+    lines: dict[str, str] = field(default_factory=dict)
+
+    def set(self, spec: str = "", *, direction: str | None = None, **settings: str) -> None:
+        """Change settings; what is not named stays as it is now, and what waits in the link stays in it.
+
+        Args:
+            spec: a SPEC, as `loss=5%`, `satellite,rate=2mbit`, or two with `/` between for the two directions.
+            direction: the node from which the direction leads that is meant; None: both.
+            **settings: the same, each by its key: `rate="5mbit"`.
+
+        Raises:
+            WordsError: they cannot be read, or do not fit this link; nothing is changed.
+            EngineError: the lab does not run.
+        """
+        text = ",".join(filter(None, (spec, *(f"{key}={value}" for key, value in settings.items()))))
+        self._alter(lambda link, before: steering.altered(link.link, before, text, direction))
+
+    def cut(self, end: str | None = None, *, sender: str | None = None) -> None:
+        """Pull the cable: its nodes lose their carrier, and nothing passes.
+
+        Args:
+            end: on a bus, the node whose tap is pulled; None: all.
+            sender: the node whose frames are dropped, while it keeps its carrier and hears the others: a cut one way.
+        """
+        self._alter(lambda link, before: steering.cut(link.link, before, end, sender))
+
+    def heal(self) -> None:
+        """Put the cable together again; settings stay."""
+        self._alter(lambda link, before: steering.healed(link.link, before))
+
+    def reset(self) -> None:
+        """Go back to what `up` declared: settings, and no cut."""
+        self._alter(lambda link, before: steering.reset(link.link, before))
+
+    def stats(self) -> tuple[Figures, ...]:
+        """Settings and counters of each direction as they are now, from the first end first; one of a shared link."""
+        link = self.plan.link(self.name)
+        document = wiring.document(self.plan, "read")
+        document["nodes"] = [node for node in document["nodes"] if node["name"] in link.link.ends]
+        document["links"] = [each for each in document["links"] if each["name"] == link.name]
+        live = self.engine.agent(self.plan.name, document)
+        here = live["links"][link.name]
+        now = steering.in_force(self.plan, steering.recall(self.plan, live["lines"]))
+        live = look(self.engine, now, live)
+        return tuple(readback.link_figures(here, live["wire"].get(link.name)))
+
+    def _alter(self, alter: Alter) -> None:
+        steer(self.engine, self.plan, {self.name: alter}, self.lines)
+
+
+def look(engine: Engine, now: LabPlan, live: dict[str, Any]) -> dict[str, Any]:
+    """What the agent read, and with it what the software wire says, and which links that carries."""
+    for link in now.links:
+        if link.name in live["links"]:
+            live["links"][link.name]["by_wire"] = link.by_wire
+    carried = any(not port["bridge"] for link in live["links"].values() for port in link["ports"].values())
+    stats = engine.ask_wire(now.name, {"op": "stats"}) if carried else None
+    return live | {"wire": {link["name"]: link for link in stats["links"]} if stats else {}}
+
+
+def steer(
+    engine: Engine,
+    plan: LabPlan,
+    alter: Mapping[str, Alter],
+    lines: dict[str, str],
+    say: Say = unheard,
+) -> LabPlan:
+    """Change some links of a running lab.
+
+    Args:
+        engine: what the lab is on.
+        plan: what is declared.
+        alter: by link, what its change becomes from what it is.
+        lines: what the bridges are believed to carry, and afterwards do carry; if they do not, they are asked.
+        say: takes a line for each step.
+
+    Returns:
+        The plan in force now.
+
+    Raises:
+        EngineError: the lab does not run, or others change it all the time.
+    """
+    for _ in range(TRIES):
+        before = steering.recall(plan, lines)
+        after = before | {name: each(plan.link(name), before.get(name, UNCHANGED)) for name, each in alter.items()}
+        old, new = steering.in_force(plan, before), steering.in_force(plan, after)
+        answer = engine.agent(plan.name, wiring.steering(old, new, alter))
+        believed = answer.get("stale", {link.name: link.line for link in new.links if link.line})
+        lines.clear()
+        lines.update(believed)
+        if "stale" not in answer:
+            _tell_wire(engine, new, answer, say)
+            return new
+    raise EngineError("somebody else is changing it all the time", where=plan.name, remedy="try again")
+
+
+def _tell_wire(engine: Engine, plan: LabPlan, answer: Mapping[str, Any], say: Say) -> None:
+    """Have the software wire carry those links that it has to, as they are in force now."""
+    wire = answer["wire"]
+    if not wire["links"]:
+        return
+    said = engine.ask_wire(plan.name, {"op": "carry", "links": wire["links"]})
+    if said is None:
+        say("starting the software wire")
+        engine.start_wire(plan.name, wire)
+    elif "error" in said:
+        raise EngineError(said["error"], where=plan.name, remedy=f"./inv heal --name {plan.name}")
