@@ -177,7 +177,6 @@ class Wire:
             try:
                 link.read(port)
             except OSError as error:
-                port.gone = True
                 if error.errno != errno.ENETDOWN:  # down may come up again; the rest is for ever
                     self.unwatch(port.fileno())
             self._plan(link)

@@ -6,6 +6,7 @@ lab has no VLANs.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import socket
@@ -53,7 +54,6 @@ class Port:
         self.feeds = feeds
         self.cut = False
         self.mute = False
-        self.gone = False
         self.received = self.received_bytes = self.sent = self.sent_bytes = 0
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
         try:
@@ -100,7 +100,6 @@ class Port:
             frame = self._socket.recv(self._longest + 1)
         except BlockingIOError:
             return None
-        self.gone = False
         self.received += 1
         self.received_bytes += len(frame)
         return frame
@@ -113,10 +112,8 @@ class Port:
         """
         if len(frame) <= self._longest:
             return False
-        try:
+        with contextlib.suppress(OSError):  # it has gone away
             self._longest = self._read_longest()
-        except OSError:
-            self.gone = True
         return True
 
     def send(self, frame: bytes) -> Reason | None:
@@ -130,9 +127,7 @@ class Port:
         try:
             self._socket.send(frame)
         except OSError as error:
-            self.gone = error.errno in _GONE
             return _REFUSED.get(error.errno or 0, "send")
-        self.gone = False
         self.sent += 1
         self.sent_bytes += len(frame)
         return None

@@ -43,6 +43,7 @@ def test_the_counters_tell_what_passed(bench: Bench, tools: Tools) -> None:
         "node": "a",
         "device": "",
         "state": "up",
+        "mute": False,
         "received": 3,
         "received_bytes": 3 * 128,
         "sent": 0,

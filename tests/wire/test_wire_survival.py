@@ -68,7 +68,7 @@ def test_runts_and_super_packets_are_dropped(bench: Bench, tools: Tools) -> None
 
 
 def test_a_port_that_vanishes_harms_no_other(bench: Bench, tools: Tools) -> None:
-    """A port deleted under traffic is marked gone and counted; the other link goes on; nothing spins."""
+    """A port deleted under traffic is marked lost and counted; the other link goes on; nothing spins."""
     links = (
         bench.link("ad", {"delay": 0.01}, {"delay": 0.01}, name="dying"),
         bench.link("bc", {}, {}, name="fit"),
@@ -76,7 +76,7 @@ def test_a_port_that_vanishes_harms_no_other(bench: Bench, tools: Tools) -> None
     with bench.wire(*links) as wire:
         tools.send(bench.node("a"), bench.node("d"), range(50))
         bench.lose("d")
-        tools.until(lambda: wire.ports()["d"]["state"] == "gone", "the port to be seen gone")
+        tools.until(lambda: wire.ports()["d"]["state"] == "lost", "the port to be seen lost")
         tools.send(bench.node("a"), bench.lost["d"], range(50))
         tools.until(lambda: wire.counters()["dropped"]["gone"] >= 50, "the frames for it to be counted")
         assert wire.ports(link=1)["b"]["state"] == "up"
