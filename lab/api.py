@@ -146,6 +146,9 @@ class Lab(lab.lab.Lab):
         """
         running, self._started[:] = list(self._started), []
         ended(running)
+        if changed := [name for name, line in self._lines.items() if line]:
+            alter = dict.fromkeys(changed, lambda link, before: steering.reset(link.link, before))
+            links.steer(self.engine, self.plan, alter, self._lines)
 
     @contextmanager
     def capture(self, *nodes: str, side: str = "node", filter: str = "") -> Iterator[Taken]:  # noqa: A002

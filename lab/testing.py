@@ -1,4 +1,4 @@
-"""What tests over a lab want to say: it is as predicted, it happens in the end.
+"""What tests over a lab want to say: it is as predicted, it happens in the end, these nodes are cut off.
 
 Works with any test runner; the pytest plugin brings the labs.
 """
@@ -6,11 +6,12 @@ Works with any test runner; the pytest plugin brings the labs.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from lab.api import Lab
-from lab.errors import CheckError, LateError
+from lab.errors import CheckError, LateError, TopologyError
 from lab.model import predict
 from lab.model.predict import Prediction
 
@@ -96,3 +97,30 @@ def eventually(check: Callable[[], T], timeout: float = 10.0) -> T:
         if time.monotonic() >= until:
             raise LateError(f"it did not hold within {timeout:g} s: {failure or 'False'}") from failure
         time.sleep(LOOK_EVERY_SECONDS)  # what a check asks for is the caller's, and tells nobody when it changes
+
+
+@contextmanager
+def partition(lab: Lab, *nodes: str) -> Iterator[tuple[str, ...]]:
+    """Cut some nodes off from all others, as long as the block lasts; among each other they go on talking.
+
+    Every link that leads from one of them to one of the others is cut: on a star, `partition(lab, "h1", "hub")` keeps
+    h1 and the hub together; on a bus, their taps are pulled one by one, so each is alone.
+
+    Returns:
+        The links that are cut.
+
+    Raises:
+        TopologyError: no such node, or nobody is left on the other side.
+    """
+    inside = {lab.plan.node(name).name for name in nodes}
+    if not inside or len(inside) == len(lab.plan.nodes):
+        raise TopologyError("a partition needs nodes on both sides", where=lab.name)
+    links = [link for link in lab.plan.links if inside & set(link.link.ends) and set(link.link.ends) - inside]
+    try:
+        for link in links:
+            for end in sorted(inside) if link.link.is_bus else [None]:
+                lab.link(link.name).cut(end)
+        yield tuple(link.name for link in links)
+    finally:
+        for link in links:
+            lab.link(link.name).heal()

@@ -7,7 +7,7 @@ from collections.abc import Generator
 
 import pytest
 
-pytest.register_assert_rewrite("tests.engine_contract", "tests.support")
+pytest.register_assert_rewrite("tests.engine_contract", "tests.support", "tests.wheel")
 
 STRICT = os.environ.get("WIRELAB_STRICT") == "1"
 

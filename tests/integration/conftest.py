@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +14,9 @@ from lab.errors import EngineError
 from lab.lab import Lab
 from lab.model.plan import LabSpec
 from tests.support import Bench
+from tests.wheel import Project
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -53,3 +59,17 @@ def bench(request: pytest.FixtureRequest) -> Bench:
     found = request.getfixturevalue(request.param)
     assert isinstance(found, Bench)
     return found
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Build the wheel, and install it with what somebody needs who tests with it."""
+    folder = tmp_path_factory.mktemp("project")
+    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder / "dist")]
+    subprocess.run(build, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    (wheel,) = (folder / "dist").glob("*.whl")
+    subprocess.run([sys.executable, "-m", "venv", str(folder / ".venv")], check=True)
+    python = str(folder / ".venv" / "bin" / "python")
+    wanted = [f"{wheel}[pytest]", "pytest-xdist"]
+    subprocess.run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *wanted], check=True)
+    return Project(folder, wheel)

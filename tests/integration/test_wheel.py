@@ -2,46 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import zipfile
-from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
+from tests.wheel import Project
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@dataclass(frozen=True, slots=True)
-class Project:
-    """A folder with an environment of its own, in which the wheel is installed."""
-
-    folder: Path
-    wheel: Path
-
-    def run(self, *words: str, code: int = 0) -> str:
-        """What a program of that environment prints; it must end with `code`."""
-        env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "WIRELAB_"))}
-        argv = [str(self.folder / ".venv" / "bin" / words[0]), *words[1:]]
-        done = subprocess.run(argv, cwd=self.folder, env=env, text=True, capture_output=True, check=False)
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout + done.stderr
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Build the wheel, and install it with what somebody needs who tests with it."""
-    folder = tmp_path_factory.mktemp("project")
-    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder / "dist")]
-    subprocess.run(build, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-    (wheel,) = (folder / "dist").glob("*.whl")
-    subprocess.run([sys.executable, "-m", "venv", str(folder / ".venv")], check=True)
-    python = str(folder / ".venv" / "bin" / "python")
-    wanted = [f"{wheel}[pytest]", "pytest-xdist"]
-    subprocess.run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *wanted], check=True)
-    return Project(folder, wheel)
 
 
 def test_the_wheel_holds_all_that_is_needed(project: Project) -> None:
