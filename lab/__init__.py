@@ -13,9 +13,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lab.api import MEDIA, Lab, LabSpec, LateError, LiveNode, Medium, Result, Running, bus, ring, star
+    from lab.api import MEDIA, Lab, LabSpec, LateError, LiveLink, LiveNode, Medium, Result, Running, bus, ring, star
 
-__all__ = ["MEDIA", "Lab", "LabSpec", "LateError", "LiveNode", "Medium", "Result", "Running", "bus", "ring", "star"]
+__all__ = [
+    "MEDIA",
+    "Lab",
+    "LabSpec",
+    "LateError",
+    "LiveLink",
+    "LiveNode",
+    "Medium",
+    "Result",
+    "Running",
+    "bus",
+    "ring",
+    "star",
+]
 
 
 if not TYPE_CHECKING:  # a type checker knows the names, and shall find fault with others

@@ -19,9 +19,12 @@ from pathlib import Path
 from typing import Any, Self, TypedDict, Unpack
 
 import lab.lab
+from lab import links
 from lab.engine.base import Say, unheard
 from lab.engine.owner import Owner
 from lab.errors import LabError, LateError, WordsError
+from lab.links import LiveLink
+from lab.model import steering
 from lab.model.addressing import DEFAULT_NAME
 from lab.model.media import MEDIA, Medium
 from lab.model.plan import LabSpec
@@ -29,7 +32,20 @@ from lab.nodes import LiveNode
 from lab.observe.capture import Taken, capturing
 from lab.programs import Result, Running, ended
 
-__all__ = ["MEDIA", "Lab", "LabSpec", "LateError", "LiveNode", "Medium", "Result", "Running", "bus", "ring", "star"]
+__all__ = [
+    "MEDIA",
+    "Lab",
+    "LabSpec",
+    "LateError",
+    "LiveLink",
+    "LiveNode",
+    "Medium",
+    "Result",
+    "Running",
+    "bus",
+    "ring",
+    "star",
+]
 
 if not (Path(__file__).parents[1] / "inv").is_file():
     LabError.command = "wirelab"  # installed, not a checkout
@@ -146,9 +162,26 @@ class Lab(lab.lab.Lab):
         """
         running, self._started[:] = list(self._started), []
         ended(running)
-        if changed := [name for name, line in self._lines.items() if line]:
-            alter = dict.fromkeys(changed, lambda link, before: steering.reset(link.link, before))
+        changed = steering.recall(self.plan, self._lines)
+        alter: dict[str, links.Alter] = {
+            name: lambda link, before: steering.reset(link.link, before)
+            for name, change in changed.items()
+            if steering.reset(self.plan.link(name).link, change) != change
+        }
+        if alter:
             links.steer(self.engine, self.plan, alter, self._lines)
+
+    def link(self, word: str) -> LiveLink:
+        """A link of the lab, to change, cut, heal or read. From the first call on, an agent stays for it.
+
+        Args:
+            word: its name, or its one host.
+
+        Raises:
+            TopologyError: there is none.
+        """
+        self.engine.attend(self.name)
+        return super().link(word)
 
     @contextmanager
     def capture(self, *nodes: str, side: str = "node", filter: str = "") -> Iterator[Taken]:  # noqa: A002

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from lab import Lab, LateError, star
 from lab.engine.owner import Owner
 from lab.errors import TopologyError
+from lab.testing import partition
 from tests.engine_contract import needed
 
 ECHO = """
@@ -67,6 +69,39 @@ def test_signals(lab: Lab) -> None:
         ping.wait_for_line("time=")
         ping.send_signal(signal.SIGINT)
         assert "rtt min/avg/max" in ping.wait().stdout
+
+
+def test_reset_is_as_declared(lab: Lab) -> None:
+    """Settings, cuts and programs of before are gone; where nothing was changed, nothing is asked of anybody."""
+    program = lab["h1"].start(["sleep", "4568"])
+    lab.link("h1").set(loss="50%", delay="20ms")
+    lab.link("h2").cut()
+    assert lab["h1"].run(["ping", "-c", "1", "-W", "1", "h2"]).exit_code == 1
+    lab.reset()
+    assert program.exit_code == 128 + signal.SIGTERM
+    status = lab.status()
+    assert (status.differences, status.now.topology) == ((), lab.plan.topology)
+    assert [way.loss for way in lab.link("h1").stats()] == [0.0, 0.0]
+    began = time.monotonic()
+    lab.reset()
+    assert time.monotonic() - began < 0.05
+
+
+def test_a_partition(lab: Lab) -> None:
+    """Nodes are cut off as long as the block lasts, and not a moment longer."""
+    with partition(lab, "h1") as cut:
+        assert cut == ("h1-hub",)
+        assert lab["h1"].run(["ping", "-c", "1", "-W", "1", "hub"]).exit_code == 1
+    assert lab["h1"].run(["ping", "-c", "1", "-W", "1", "hub"]).exit_code == 0
+    with pytest.raises(TopologyError, match="both sides"), partition(lab, "h1", "h2", "hub"):
+        pass
+
+
+def test_a_capture(lab: Lab) -> None:
+    """What passes a node in the block is handed back, frame by frame."""
+    with lab.capture("h1", filter="icmp") as taken:
+        lab["h1"].run(["ping", "-c", "1", "hub"]).check()
+    assert [frame.node for frame in taken.frames] == ["h1", "h1"]
 
 
 def test_a_node_that_is_not_there(lab: Lab) -> None:
