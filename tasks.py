@@ -66,8 +66,14 @@ def _must(command: list[str]) -> None:
 
 @task(positional=["what"])
 def bench(_: Context, what: str, nodes: str = "16", quick: bool = False, only: str = "", json: bool = False) -> None:
-    """Measure: `bench up` times a star, `bench accuracy` sweeps links, `bench media` verifies every medium."""
-    benchmarks: dict[str, Callable[..., None]] = {"up": _bench_up, "accuracy": _bench_accuracy, "media": _bench_media}
+    """Measure: the time of `up`, the accuracy of links, every medium; `killed` and `together`: what a crash leaves."""
+    benchmarks: dict[str, Callable[..., None]] = {
+        "up": _bench_up,
+        "accuracy": _bench_accuracy,
+        "media": _bench_media,
+        "killed": _bench_killed,
+        "together": _bench_together,
+    }
     if what not in benchmarks:
         raise WordsError(f"no benchmark is called {what!r}", remedy=f"there are {', '.join(benchmarks)}")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -99,3 +105,23 @@ def _bench_media(*, only: str, json: bool, **_: object) -> None:
         out.print(media.table(outcomes))
     if bad := sum(not outcome.good for outcome in outcomes):
         raise Exit(f"error: {bad} of {len(outcomes)} combinations did not hold", code=CheckError.exit_code)
+
+
+def _bench_killed(*, quick: bool, only: str, **_: object) -> None:
+    from bench import safety  # noqa: PLC0415
+
+    bad = 0
+    for what, outcomes in safety.walks(only, lambda line: err.print(line, markup=False), quick=quick):
+        bad += sum(bool(outcome.trouble) for outcome in outcomes)
+        died = sum(outcome.killed for outcome in outcomes)
+        print(f"{what}: {died} kills at {len(outcomes)} steps, {bad} left something or went wrong")
+    if bad:
+        raise Exit(f"error: {bad} kills left something, or went wrong", code=CheckError.exit_code)
+
+
+def _bench_together(*, quick: bool, only: str, **_: object) -> None:
+    from bench import safety  # noqa: PLC0415
+
+    if wrong := safety.rounds(only, lambda line: err.print(line, markup=False), quick=quick):
+        raise Exit("\n".join(f"error: {line}" for line in wrong), code=CheckError.exit_code)
+    print("no lab met another")

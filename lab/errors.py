@@ -5,6 +5,7 @@ LabError
 │   ├── SpecError           a link's SPEC cannot be read
 │   ├── TopologyError       no such shape, size, node or link
 │   ├── NameTakenError      a lab of this name is there, and it is another one
+│   │   └── BusyError           somebody else makes, mends or removes it just now
 │   └── UnknownLabError     no lab of this name is there
 ├── MachineError        the machine lacks something              exit 3
 │   ├── EngineError         the engine does not answer, or refused
@@ -79,6 +80,10 @@ class TopologyError(WordsError):
 
 class NameTakenError(WordsError):
     """A lab of this name is there already, and it is another one."""
+
+
+class BusyError(NameTakenError):
+    """Somebody else makes, mends or removes the lab of this name just now."""
 
 
 class UnknownLabError(WordsError):

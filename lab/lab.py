@@ -21,6 +21,7 @@ from lab.model.units import counted
 from lab.nodes import LiveNode
 from lab.programs import Running
 
+PATIENCE_SECONDS = 120.0  # of `down` with somebody who is at work on the lab
 TRIES = 8  # of blocks of addresses that others took while we looked
 
 
@@ -75,21 +76,31 @@ class Lab:
         """
         check_words(spec)  # wrong words need no engine to be found wrong
         chosen = holder(spec.name, engine) or select(engine, say)
-        record = chosen.labs().get(spec.name)
+        with chosen.claim(spec.name, "up", say) as abandoned:
+            lab = cls._there(spec, chosen, say, abandoned=abandoned)
+            if lab is None:
+                return cls._create(spec, chosen, say, owner)
+            say(f"{spec.name} is there already")
+            lab.mend(say)
+            return lab
+
+    @classmethod
+    def _there(cls, spec: LabSpec, engine: Engine, say: Say, *, abandoned: bool) -> Self | None:
+        """The lab that is there, if it is whole and somebody's; else what is left of it is removed."""
+        record = engine.labs().get(spec.name)
+        if record is None and not abandoned:
+            return None
+        why = "what a killed command left of it is in the way"
         if record and record.stale:
-            say(f"{spec.name} is there, but its owner, {record.owner}, is gone: making it anew")
-            remove(chosen, spec.name)
-            record = None
-        if record is None:
-            return cls._create(spec, chosen, say, owner)
-        lab = cls(chosen, decide(cls._same(record, spec)))
-        if missing := lab._missing(record):
-            say(f"{missing[0]} is not there: making the lab anew")
-            lab.down()
-            return cls._create(spec, chosen, say, owner)
-        say(f"{spec.name} is there already")
-        lab.heal(say)
-        return lab
+            why = f"its owner, {record.owner}, is gone"
+        elif record and (record.nodes or record.links):
+            lab = cls(engine, decide(cls._same(record, spec)))
+            if not (missing := lab._missing(record)):
+                return lab
+            why = f"{missing[0]} is not there"
+        say(f"{why}: making the lab anew")
+        engine.remove(spec.name, abandoned=abandoned)
+        return None
 
     @classmethod
     def find(cls, name: str, engine: str = "auto") -> Self:
@@ -134,12 +145,6 @@ class Lab:
             try:
                 engine.create(plan, say, owner)
             except PoolError:
-                if spec.name in engine.labs():
-                    raise NameTakenError(
-                        "somebody else is making a lab of this name",
-                        where=spec.name,
-                        remedy="give another --name",
-                    ) from None
                 if spec.pool or attempt == TRIES - 1:
                     raise
                 refused.append(plan.addresses.block)
@@ -148,7 +153,7 @@ class Lab:
                 lab._wire(plan, say)
             except BaseException:
                 say("removing what was made")
-                lab.down()
+                engine.remove(spec.name)
                 raise
             return lab
         raise AssertionError  # the last attempt returns or raises
@@ -199,13 +204,16 @@ class Lab:
         nodes = [node.name for node in self.plan.nodes if record.nodes.get(node.name) != "running"]
         return nodes + [link.name for link in self.plan.links if link.name not in record.links]
 
-    def down(self) -> int:
-        """Remove everything of the lab.
+    def down(self, say: Say = unheard) -> int:
+        """Remove everything of the lab, once nobody else is at work on it.
 
         Returns:
             How many objects of the engine that were.
+
+        Raises:
+            BusyError: somebody else still is, after two minutes.
         """
-        return remove(self.engine, self.name)
+        return remove(self.engine, self.name, say)
 
     def status(self) -> Status:
         """Hold what is declared against what is there."""
@@ -227,6 +235,11 @@ class Lab:
         Raises:
             EngineError: a node does not run, or its network is gone; the lab has to be made anew.
         """
+        with self.engine.claim(self.name, "heal", say):
+            return self.mend(say)
+
+    def mend(self, say: Say = unheard) -> tuple[Difference, ...]:
+        """The same as `heal`, for one who has the claim on the lab already."""
         status = self.status()
         found = status.differences
         if stopped := self._missing(status.record):
@@ -291,18 +304,17 @@ class Lab:
         self.down()
 
 
-def remove(engine: Engine, name: str) -> int:
-    """Remove everything of a lab, whatever is left of it: first what the agent made, then the engine's objects.
+def remove(engine: Engine, name: str, say: Say = unheard) -> int:
+    """Remove everything of a lab, whatever is left of it, once nobody else is at work on it.
 
     Returns:
         How many objects of the engine that were.
+
+    Raises:
+        BusyError: somebody else still is, after two minutes.
     """
-    try:
-        if engine.fabric_outlives_labs:
-            engine.agent(name, wiring.removal(name))
-    finally:
-        count = engine.remove(name)
-    return count
+    with engine.claim(name, "down", say, patience=PATIENCE_SECONDS) as abandoned:
+        return engine.remove(name, abandoned=abandoned)
 
 
 def carries(stats: dict[str, Any] | None, wanted: dict[str, Any]) -> bool:

@@ -62,9 +62,9 @@ HELP = {
     "no_server": "start no server: the message is refused",
     "follow": "go on as more comes",
     "check": "write nothing; exit code 1 if a file is not current",
-    "what": "up, accuracy or media",
-    "quick": "a few links once, and nothing is written",
-    "only": "test: arguments of pytest; bench media: engines, topologies, media, with commas between",
+    "what": "up, accuracy, media, killed or together",
+    "quick": "a few only: of links once, nothing is written; of steps every tenth; of rounds one",
+    "only": "test: arguments of pytest; bench media: engines, topologies, media; bench killed: docker up, netns, …",
 }
 
 

@@ -53,12 +53,13 @@ def down(_: Context, name: str = "lab", all: bool = False, stale: bool = False, 
     """Remove a lab, all of them, or those that a program made which is gone."""
     model.check_name(name)
     total = 0
-    for each in engines(engine):
-        for lab in wanted(each, name, all=all, stale=stale):
-            count = remove(each, lab)
-            total += count
-            if count:
-                err.print(f"{lab}: {counted(count, 'object')} removed", markup=False)
+    with progress() as say:
+        for each in engines(engine):
+            for lab in wanted(each, name, all=all, stale=stale):
+                count = remove(each, lab, say)
+                total += count
+                if count:
+                    err.print(f"{lab}: {counted(count, 'object')} removed", markup=False)
     if not total:
         nothing = "no lab is stale" if stale else "no lab is there" if all else f"{name}: nothing is there"
         err.print(nothing, markup=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -89,12 +90,9 @@ class Engine(Protocol):
 
     Attributes:
         name: what `--engine` calls it.
-        fabric_outlives_labs: whether labs share a fabric that is there before and after them, so that what the
-            agent made in it has to be removed from it.
     """
 
     name: str
-    fabric_outlives_labs: bool
 
     def facts(self) -> EngineFacts:
         """Who it is.
@@ -119,8 +117,26 @@ class Engine(Protocol):
             ImageError: it could not be made.
         """
 
+    def claim(
+        self, name: str, doing: str, say: Say = unheard, *, patience: float = 0.0
+    ) -> AbstractContextManager[bool]:
+        """Have a lab's name to oneself, to make, mend or remove the lab. It ends with the one who holds it.
+
+        Args:
+            name: the lab.
+            doing: what it is for, in a word: `up`, `down`, `heal`.
+            say: is told whom it waits for.
+            patience: seconds to wait for somebody else who is at it.
+
+        Returns:
+            Whether the one who had it before was killed at it: then what it asked for may still turn up.
+
+        Raises:
+            BusyError: somebody else is at it.
+        """
+
     def create(self, plan: LabPlan, say: Say, owner: Owner | None = None) -> None:
-        """Make a plan's nodes and links, not yet wired.
+        """Make a plan's nodes and links, not yet wired. To be called while one has the claim.
 
         Args:
             plan: the plan.
@@ -128,13 +144,17 @@ class Engine(Protocol):
             owner: the process that the lab belongs to; written down with it.
 
         Raises:
-            NameTakenError: somebody else makes a lab of that name.
+            NameTakenError: something of that name is there.
             PoolError: its addresses are taken.
             EngineError: the engine refused. In every case, what was made is removed again.
         """
 
-    def remove(self, name: str) -> int:
-        """Remove everything of a lab, whatever state it is in.
+    def remove(self, name: str, *, abandoned: bool = False) -> int:
+        """Remove everything of a lab, whatever state it is in: nodes, links, and what the agent and the wire made.
+
+        Args:
+            name: the lab.
+            abandoned: whether somebody was killed at work on it, so that more may turn up for a while.
 
         Returns:
             How many objects there were.

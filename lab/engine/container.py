@@ -8,7 +8,7 @@ from lab.model.plan import LabPlan, LinkPlan
 from lab.model.tables import NodePlan
 
 LAB, NODE, LINK, WORDS, RUN = "wirelab.lab", "wirelab.node", "wirelab.link", "wirelab.words", "wirelab.run"
-OWNER, HELPER = "wirelab.owner", "wirelab.helper"
+OWNER, HELPER, DOING = "wirelab.owner", "wirelab.helper", "wirelab.doing"
 """Labels: all state lives in them."""
 
 NODE_CAPABILITIES = ("NET_RAW", "NET_BIND_SERVICE")

@@ -54,13 +54,14 @@ class Owner:
         return json.dumps(asdict(self), separators=(",", ":"))
 
     @property
+    def seen(self) -> bool:
+        """Whether it can be told from here if it is there: not of a process in a container, or on another machine."""
+        return self.machine == _machine() and (self.boot != _boot() or self.space == _space())
+
+    @property
     def gone(self) -> bool:
-        """Whether it has ended, for certain. False for a process that cannot be seen from here."""
-        if self.machine != _machine():
-            return False
-        if self.boot != _boot():
-            return True
-        return self.space == _space() and _started(self.process) != self.started
+        """Whether it has ended, for certain."""
+        return self.seen and (self.boot != _boot() or _started(self.process) != self.started)
 
     def __str__(self) -> str:
         where = "" if self.machine == _machine() else f" on {self.machine.partition(' ')[0]}"

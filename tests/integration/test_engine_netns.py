@@ -107,7 +107,7 @@ def test_a_lab_whose_folder_is_lost_is_still_found(engine: NetnsEngine, pair: Ma
 def test_a_folder_without_processes_is_a_lab_to_remove(engine: NetnsEngine) -> None:
     """After a power cut, where /run is on a disk, the folder is all that is left."""
     plan = plan_for(engine, nodes=2)
-    with Folder(plan.name).claim(Folder(plan.name).remove):
+    with Folder(plan.name).made(Folder(plan.name).remove):
         Folder(plan.name).describe(plan, {})
         marks.note(Folder(plan.name).path / marks.node_mark("h1"), 1)
         (Folder(plan.name).path / marks.node_mark("h1")).write_text("1 123456789\n")

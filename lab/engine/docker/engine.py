@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 import uuid
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cached_property
 from http import HTTPStatus
 from ipaddress import IPv4Network
@@ -18,7 +21,7 @@ from docker.errors import APIError, NotFound
 from lab.engine import archive, container, images
 from lab.engine.attendant import Attendant
 from lab.engine.base import EngineFacts, LabRecord, Say, unheard
-from lab.engine.docker import helpers
+from lab.engine.docker import claims, helpers
 from lab.engine.docker.attached import AttachedHelper
 from lab.engine.docker.client import connect, connection, refusals
 from lab.engine.docker.creation import Creation
@@ -26,9 +29,11 @@ from lab.engine.docker.process import DockerProcess
 from lab.engine.docker.store import DockerImageStore
 from lab.engine.owner import Owner
 from lab.errors import EngineError
+from lab.model import wiring
 from lab.model.plan import LabPlan, LabSpec
 
 IN_FLIGHT = 8  # the engine works on few requests at once; more of them only wait there
+QUIET_SECONDS = 2.0  # how long nothing must turn up after somebody was killed; docs/adr/0013 has the figures
 SWEEPS = 5  # of a removal, each over what turned up during the one before
 T = TypeVar("T")
 
@@ -37,7 +42,6 @@ class DockerEngine:
     """Talks to one Docker engine."""
 
     name = "docker"
-    fabric_outlives_labs = True
 
     def __init__(self) -> None:
         self._attendants: dict[str, Attendant] = {}
@@ -68,6 +72,8 @@ class DockerEngine:
         told: dict[str, dict[str, str]] = {}
         for found in (*containers, *networks):
             marks = found["Labels"]
+            if claims.is_claim(marks) and not claims.is_dead(marks):
+                continue  # somebody is at work: that is nothing of the lab
             name = marks[container.LAB]
             nodes.setdefault(name, {})
             links.setdefault(name, set())
@@ -100,6 +106,14 @@ class DockerEngine:
         """Make sure of the image that nodes are made of."""
         return images.ensure_node_image(self._images, images.build_root(), say)
 
+    @contextmanager
+    def claim(self, name: str, doing: str, say: Say = unheard, *, patience: float = 0.0) -> Iterator[bool]:
+        """Hold a container that bears the name; end what the one before left running, if it was killed."""
+        with claims.claim(self._api, self.prepare(say), name, doing, say=say, patience=patience) as abandoned:
+            if abandoned:
+                self._end_agents(name)
+            yield abandoned
+
     def create(self, plan: LabPlan, say: Say, owner: Owner | None = None) -> None:
         """Make networks and containers, as many at once as the engine can use."""
         image = self.prepare(say)
@@ -111,23 +125,48 @@ class DockerEngine:
             self._remove(f"{container.RUN}={run}")
             raise
 
-    def remove(self, name: str) -> int:
-        """Remove a lab's containers, then its networks."""
+    def remove(self, name: str, *, abandoned: bool = False) -> int:
+        """Remove what the agent made in the fabric, then a lab's containers and networks."""
         if attendant := self._attendants.pop(name, None):
             attendant.close()
-        return self._remove(f"{container.LAB}={name}")
+        try:
+            self._end_agents(name)  # one that a killed caller left could still make something
+            self.agent(name, wiring.removal(name))
+        finally:
+            count = self._remove(f"{container.LAB}={name}")
+            if abandoned:
+                count += self._await_the_rest(f"{container.LAB}={name}")
+        return count
+
+    def _end_agents(self, name: str) -> None:
+        label = [f"{container.LAB}={name}", f"{container.HELPER}={helpers.AGENT}"]
+        with refusals(name):
+            found = self._api.containers(all=True, filters={"label": label})
+        self._each(self._remove_container, (each["Id"] for each in found))
+
+    def _await_the_rest(self, label: str) -> int:
+        """Remove what still turns up: the engine finishes what it was asked for even when the one who asked is gone.
+
+        Nothing tells when it has: so until nothing more came for a while.
+        """
+        total, quiet_since = 0, time.monotonic()
+        while time.monotonic() - quiet_since < QUIET_SECONDS:
+            if count := self._remove(label):
+                total += count
+                quiet_since = time.monotonic()
+            else:
+                threading.Event().wait(QUIET_SECONDS / 20)
+        return total
 
     def _remove(self, label: str) -> int:
-        """Remove everything that carries a label, until a listing is empty.
-
-        The engine finishes what it was asked for even when the one who asked is gone, so more may turn up.
-        """
+        """Remove everything that carries a label, until a listing is empty; but for the claim on it."""
         total = 0
         last: EngineError | None = None
         for _ in range(SWEEPS):
             with refusals("docker"):
-                containers = self._api.containers(all=True, filters={"label": label})
+                found = self._api.containers(all=True, filters={"label": label})
                 networks = self._api.networks(filters={"label": label})
+            containers = [each for each in found if not claims.is_claim(each["Labels"])]
             if not containers and not networks:
                 return total
             try:

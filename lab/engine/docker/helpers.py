@@ -13,6 +13,7 @@ from lab.engine import archive, container
 from lab.engine.docker.client import refusals
 from lab.errors import EngineError
 
+AGENT = "agent"
 FOLDER = "/opt"
 IN_FOLDER: dict[str, Any] = {"entrypoint": [], "working_dir": FOLDER}
 WIRE_SOCKET = "/run/wire.sock"
@@ -38,7 +39,7 @@ def run_agent(api: Any, image: str, name: str, document: dict[str, Any]) -> byte
     )
     argv = ["python3", "-m", "fabric.agent", f"{FOLDER}/document.json"]
     with refusals(name):
-        labels = {container.LAB: name, container.HELPER: "agent"}
+        labels = {container.LAB: name, container.HELPER: AGENT}
         helper = api.create_container(image, argv, labels=labels, host_config=settings, **IN_FOLDER)["Id"]
         try:
             api.put_archive(helper, FOLDER, _files(document))

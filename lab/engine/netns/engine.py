@@ -8,19 +8,19 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
 from lab.engine.attendant import Attendant
-from lab.engine.base import EngineFacts, LabRecord, Say
-from lab.engine.netns import commands, folder, marks, order, wire
+from lab.engine.base import EngineFacts, LabRecord, Say, unheard
+from lab.engine.netns import claims, commands, folder, marks, order, wire
 from lab.engine.netns.folder import Folder
 from lab.engine.netns.process import NetnsProcess
 from lab.engine.netns.root import LOG
 from lab.engine.owner import Owner
-from lab.errors import EngineError
+from lab.errors import EngineError, PoolError
 from lab.model.plan import LabPlan
 
 BIRTH_SECONDS = 120
@@ -33,7 +33,6 @@ class NetnsEngine:
     """Makes labs of this machine's own namespaces. Needs root."""
 
     name = marks.ENGINE
-    fabric_outlives_labs = False
 
     def __init__(self) -> None:
         self._attendants: dict[str, Attendant] = {}
@@ -44,10 +43,7 @@ class NetnsEngine:
         return EngineFacts(self.name, commands.kernel())
 
     def labs(self) -> dict[str, LabRecord]:
-        """Every lab that has a folder or a process; one that is just being made is waited for."""
-        for name in folder.names():
-            with Folder(name).finished():
-                pass
+        """Every lab that has a folder or a process."""
         found: dict[str, list[marks.Found]] = {name: [] for name in folder.names()}
         for process in marks.processes():
             found.setdefault(process.lab, []).append(process)
@@ -63,6 +59,19 @@ class NetnsEngine:
         commands.check_machine()
         return "the host's own programs"
 
+    @contextmanager
+    def claim(
+        self,
+        name: str,
+        doing: str,  # noqa: ARG002 - a lock cannot tell
+        say: Say = unheard,
+        *,
+        patience: float = 0.0,
+    ) -> Iterator[bool]:
+        """Hold a lock. What one who was killed left running is known by its environment: nothing turns up later."""
+        with claims.claim(folder.STATE, name, say, patience):
+            yield False
+
     def create(self, plan: LabPlan, say: Say, owner: Owner | None = None) -> None:
         """Make the fabric, all nodes at once, and the cables between them."""
         commands.check_machine()
@@ -73,8 +82,10 @@ class NetnsEngine:
             say("removing what was made")
             _remove(place)
 
-        with place.claim(take_back):
-            place.describe(plan, order.bridges(plan), owner.to_json() if owner else "")
+        with place.made(take_back):
+            with claims.alone_with_blocks(folder.STATE):
+                _check_block(plan, self.taken())
+                place.describe(plan, order.bridges(plan), owner.to_json() if owner else "")
             self._make(plan, place)
 
     def _make(self, plan: LabPlan, place: Folder) -> None:
@@ -85,20 +96,16 @@ class NetnsEngine:
         keepers = {node.name: _there(place.node(node.name), plan.name, node.name) for node in plan.nodes}
         _raise_error(self._run(plan.name, lay, order.cables(plan, keepers)))
 
-    def remove(self, name: str) -> int:
+    def remove(self, name: str, *, abandoned: bool = False) -> int:  # noqa: ARG002 - nothing turns up later
         """End a lab's processes, with which its namespaces and cables go, and remove its folder."""
         if attendant := self._attendants.pop(name, None):
             attendant.close()
-        place = Folder(name)
-        with place.finished(alone=True):
-            return _remove(place)
+        return _remove(Folder(name))
 
     def agent(self, name: str, document: dict[str, Any]) -> dict[str, Any]:
         """Run the agent in the fabric's network namespace."""
         place = Folder(name)
         fabric = place.fabric()
-        if fabric is None and document["op"] == "unwire":
-            return {"ok": True, "removed": []}  # it went with the fabric
         process_of = place.nodes()
         for node in document["nodes"]:
             node["namespace"] = f"/proc/{process_of.get(node['name'], 'gone')}/ns/net"
@@ -241,11 +248,18 @@ def _links(place: Folder, description: folder.Description | None) -> frozenset[s
 def _remove(place: Folder) -> int:
     """Kill until nothing is left to kill: what is just being made may fork between a look and a kill."""
     record = _record(place.name, found := marks.processes(place.name))
-    while found:
+    while found or (found := marks.processes(place.name)):  # one may hide from a look: a child born meanwhile
         marks.end(each.process for each in found)
         found = marks.processes(place.name)
     place.remove()
     return len(record.nodes) + len(record.links)
+
+
+def _check_block(plan: LabPlan, taken: list[IPv4Network]) -> None:
+    """Make sure that nobody has taken the plan's addresses since it was made."""
+    block = plan.addresses.block
+    if any(block.overlaps(other) for other in taken):
+        raise PoolError(f"{block} is another lab's by now", where=plan.name, remedy="again, or give another --pool")
 
 
 def _there(process: int | None, name: str, what: str) -> int:

@@ -1,13 +1,11 @@
-"""A lab's folder under /run/wirelab: its words, the notes of its processes, and the lock on its making.
+"""A lab's folder under /run/wirelab: its words, and the notes of its processes.
 
 The folder is there before anything else of the lab, and goes last, so no crash leaves what it does not show.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator
@@ -46,8 +44,8 @@ class Folder:
         return self.path.is_dir()
 
     @contextmanager
-    def claim(self, take_back: Callable[[], object]) -> Iterator[None]:
-        """Make it, and hold its lock while the lab is being made.
+    def made(self, take_back: Callable[[], object]) -> Iterator[None]:
+        """Make it, for a lab that is being made.
 
         Args:
             take_back: removes all of the lab; called if making it fails, Ctrl-C at any moment included.
@@ -61,11 +59,10 @@ class Folder:
             with _no_interruption():
                 self.path.mkdir(mode=0o700)
                 undo = self.remove
-            with self._lock(fcntl.LOCK_EX):
-                self._check_free()
-                undo = take_back
-                (self.path / "nodes").mkdir()
-                yield
+            self._check_free()
+            undo = take_back
+            (self.path / "nodes").mkdir()
+            yield
         except BaseException as error:
             if undo:
                 undo()
@@ -80,35 +77,10 @@ class Folder:
 
     def _taken(self) -> NameTakenError:
         return NameTakenError(
-            "somebody else is making a lab of this name, or has made it",
+            "a lab of this name is there",
             where=self.name,
             remedy=f"./inv down --name {self.name}, or give another --name",
         )
-
-    @contextmanager
-    def finished(self, *, alone: bool = False) -> Iterator[None]:
-        """Wait until nobody makes the lab any more; `alone` keeps others out meanwhile.
-
-        The wait ends: the lock goes with the process that holds it, and making a lab has a time limit.
-        """
-        if not self.exists():
-            yield
-            return
-        with self._lock(fcntl.LOCK_EX if alone else fcntl.LOCK_SH):
-            yield
-
-    @contextmanager
-    def _lock(self, kind: int) -> Iterator[None]:
-        try:
-            handle = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
-        except FileNotFoundError:  # it went away just now
-            yield
-            return
-        try:
-            fcntl.flock(handle, kind)
-            yield
-        finally:
-            os.close(handle)
 
     def describe(self, plan: LabPlan, bridges: dict[str, str], owner: str = "") -> None:
         """Write down what the lab is to be, and whose."""

@@ -1,0 +1,124 @@
+"""The claim on a lab's name: of those who would make, mend or remove the same lab at once, one does.
+
+A claim is a container that never runs. Its name is given once, by the engine itself, so it holds for everybody who
+uses that engine, from wherever. Its label tells whose it is, so that one whose holder was killed is told from one
+that is held; it is removed by its id, so of two who find the same one dead, none takes away what the other has claimed
+since. ADR 13.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from http import HTTPStatus
+from typing import Any
+
+from docker.errors import APIError, NotFound
+
+from lab.engine import container
+from lab.engine.base import Say
+from lab.engine.docker.client import refusals
+from lab.engine.owner import Owner
+from lab.errors import BusyError, EngineError
+
+CLAIM = "claim"
+FAR_SECONDS = 20.0  # how long a holder is waited for that cannot be seen from here
+_PAUSE_SECONDS = 0.1
+_patience = threading.Event()  # never set: what is waited for happens elsewhere, and tells nobody
+
+
+@contextmanager
+def claim(api: Any, image: str, name: str, doing: str, *, say: Say, patience: float) -> Iterator[bool]:
+    """Hold the claim on a lab's name.
+
+    Args:
+        api: the engine.
+        image: any image that is there.
+        name: the lab.
+        doing: what the holder does, in a word.
+        say: is told whom it waits for.
+        patience: seconds to wait for another holder.
+
+    Returns:
+        Whether the one who held it before was killed at what it did.
+
+    Raises:
+        BusyError: another one holds it, and goes on.
+        EngineError: the engine refused.
+    """
+    with refusals(f"{name}.{CLAIM}"):
+        identity, abandoned = _take(api, image, name, doing, say=say, patience=patience)
+    try:
+        yield abandoned
+    finally:
+        with suppress(APIError):
+            api.remove_container(identity, force=True)
+
+
+def _take(api: Any, image: str, name: str, doing: str, *, say: Say, patience: float) -> tuple[str, bool]:
+    labels = {
+        container.LAB: name,
+        container.HELPER: CLAIM,
+        container.DOING: doing,
+        container.OWNER: Owner.here().to_json(),
+    }
+    nowhere = api.create_host_config(network_mode="none")
+    abandoned = told = False
+    begun = time.monotonic()
+    while True:
+        try:
+            made = api.create_container(image, ["true"], name=f"{name}.{CLAIM}", labels=labels, host_config=nowhere)
+        except APIError as error:
+            if error.status_code != HTTPStatus.CONFLICT:
+                raise
+        else:
+            return str(made["Id"]), abandoned
+        with suppress(NotFound):  # it was let go just now
+            other = api.inspect_container(f"{name}.{CLAIM}")
+            marks, waited = other["Config"]["Labels"] or {}, time.monotonic() - begun
+            if not is_claim(marks):
+                raise EngineError("a container of this name is there, and it is not ours", where=f"{name}.{CLAIM}")
+            if is_dead(marks) or _is_out_of_sight(marks, waited, patience):
+                with suppress(APIError):  # somebody else has found it dead, too
+                    api.remove_container(other["Id"], force=True)
+                abandoned = True
+                continue
+            if waited >= patience:
+                raise _busy(name, marks)
+            if not told:
+                say(f"waiting for {_who(marks)} to finish")
+                told = True
+            _patience.wait(_PAUSE_SECONDS)
+
+
+def is_claim(marks: Mapping[str, str]) -> bool:
+    """Whether the labels are a claim's."""
+    return marks.get(container.HELPER) == CLAIM
+
+
+def is_dead(marks: Mapping[str, str]) -> bool:
+    """Whether the holder of a claim is gone."""
+    owner = Owner.read(marks.get(container.OWNER, ""))
+    return owner is None or owner.gone
+
+
+def _is_out_of_sight(marks: Mapping[str, str], waited: float, patience: float) -> bool:
+    """Whether a holder that nobody can see from here was waited for long enough; only who is patient may judge so."""
+    owner = Owner.read(marks.get(container.OWNER, ""))
+    return owner is not None and not owner.seen and patience > FAR_SECONDS <= waited
+
+
+def _busy(name: str, marks: Mapping[str, str]) -> BusyError:
+    """What the one is told who comes second."""
+    return BusyError(
+        f"{_who(marks)} is at work on it",
+        where=name,
+        remedy=f"wait until it is done, or give another --name; ./inv down --name {name} waits by itself",
+    )
+
+
+def _who(marks: Mapping[str, str]) -> str:
+    owner = Owner.read(marks.get(container.OWNER, ""))
+    return f"`{marks.get(container.DOING, '?')}` ({owner or 'somebody'})"
