@@ -15,6 +15,7 @@ import pytest
 
 from lab.lab import Lab
 from lab.model.plan import LabSpec
+from lab.observe.capture import capturing
 from lab.observe.trace import run
 from tests.engine_contract import needed
 from tests.integration.judge import judge
@@ -206,3 +207,49 @@ def test_hops_take_as_long_as_predicted() -> None:
     ]
     assert wrong == []
     assert max(hop["predicted"]["queue"] for hop in hops) > 0.1
+
+
+RUNS = int(os.environ.get("WIRELAB_TRACE_RUNS", "3"))
+
+
+def test_no_trace_is_wrong_about_what_was_lost_or_sent_again() -> None:
+    """At 20 % loss on both links: each trace is held against a second capture, by code that shares nothing with it.
+
+    WIRELAB_TRACE_RUNS=50 makes it fifty runs. TCP brings every message over, UDP brings it or tells where it was lost.
+    """
+    needed("netns")
+    spec = LabSpec(name=f"t{os.getpid()}-trace-lossy", nodes=2, media="coax,loss=20%", seed=7)
+    sums = {"lost": 0, "sent_again": 0}
+    with Lab.up(spec, "netns") as lab:
+        places = run.places(lab.plan, wanted())
+        for number in range(RUNS):
+            protocol = "udp" if number % 5 == 4 else "tcp"
+            asked = wanted(protocol=protocol, message=f"{number} " * (1 + 300 * (number % 3)), patience=60.0)
+            with capturing(lab, places) as apart:
+                trace = run.trace(lab, asked)
+            assert judge(lab.plan, trace, apart.frames) == [], f"run {number}"
+            assert not any(packet["unsure"] for packet in trace["packets"])
+            if protocol == "tcp":
+                assert trace["message"]["delivered"], trace["ended"]
+            else:
+                told = any("server received" in said["line"] for said in trace["said"])
+                assert trace["message"]["delivered"] == told
+            for key in sums:
+                sums[key] += trace["totals"][key]
+    print(f"{RUNS} runs: {sums}")
+    assert sums["lost"] > 0
+
+
+def test_a_link_that_loses_for_the_time_of_the_trace(namespaces: dict[str, Lab], tmp_path: Path) -> None:
+    """`--loss 20% --on LINK` makes that link lose, says so, and leaves it as it was; the page is one file."""
+    lab = namespaces["star"]
+    page = tmp_path / "page.html"
+    words = ["trace", "--name", lab.name, "--engine", "netns", "--loss", "20%", "--on", "h1", "--html", str(page)]
+    document = json.loads(typed(*words, "--json", "--message", "<script>alert(1)</script>"))
+    assert document["loss"] == {"link": "h1-hub", "share": 0.2}
+    assert {packet["where"] for packet in document["packets"] if packet["fate"] == "lost"} <= {"h1-hub"}
+    assert document["message"]["delivered"]
+    status = lab.status()
+    assert status.differences == ()
+    assert all(way.loss == 0 for way in lab.link("h1-hub").stats())
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page.read_text()

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from ipaddress import AddressValueError, IPv4Address
 
 from lab.engine.base import Say, unheard
 from lab.errors import WordsError
 from lab.lab import Lab
-from lab.model import predict, units
+from lab.model import predict, steering, units
 from lab.model.plan import LabPlan
 from lab.observe import conversation, report
 from lab.observe.capture import Place, Taken, capturing
@@ -42,6 +44,8 @@ class Wanted:
     Attributes:
         sender: the client's node.
         to: the server's node, or any IPv4 address.
+        loss: as a SPEC has it, `20%`; empty: the link stays as it is. The lab's seed decides which frames.
+        on: the link that shall lose; empty: the first of the way.
         served: whether a server is started.
         patience: seconds that client and server wait for each other.
     """
@@ -51,6 +55,8 @@ class Wanted:
     to: str
     message: str = GREETING
     port: int = PORT
+    loss: str = ""
+    on: str = ""
     served: bool = True
     patience: float = 30.0
 
@@ -108,7 +114,10 @@ def check(lab: Lab, wanted: Wanted) -> Wanted:
     if size > most:
         remedy = f"up to {most} bytes; TCP cuts what is longer than a packet into segments"
         raise WordsError(f"{size} bytes are too many for one {wanted.protocol} message", remedy=remedy)
-    return replace(wanted, to=owner or wanted.to)
+    if wanted.loss:
+        units.share(wanted.loss)
+    on = lab.plan.link(wanted.on).name if wanted.on else ""
+    return replace(wanted, to=owner or wanted.to, on=on)
 
 
 def _owner(plan: LabPlan, word: str) -> str | None:
@@ -130,29 +139,54 @@ def trace(lab: Lab, wanted: Wanted, say: Say = unheard) -> Document:
         CheckError: the server ended before the client could call it.
     """
     wanted = check(lab, wanted)
+    lossy = wanted.on or _first_link(lab.plan, wanted)
     heard = _Heard()
-    live = lab.status()
-    figures = {link.name: report.live_figures(live, link) for link in lab.plan.links}
-    seen = scene(lab.plan, lab.engine.name, figures)
-    where = places(lab.plan, wanted)
-    story = Story(
-        protocol=wanted.protocol,
-        sender=wanted.sender,
-        to=wanted.to,
-        message=wanted.message,
-        port=wanted.port,
-        served=wanted.served,
-        places=where,
-    )
-    say(f"listening at {units.counted(len(where), 'place')}")
-    with capturing(lab, where) as taken:
-        say(f"sending {units.counted(len(story.sent), 'byte')} by {wanted.protocol}")
-        outcome = _send(lab, wanted, heard)
-        story = replace(story, codes=(outcome.server, outcome.client), said=tuple(heard.lines))
-        say("waiting until all is quiet", passing=True)
-        _wait(seen, story, taken, wanted.patience)
+    with _losing(lab, lossy, wanted.loss) if wanted.loss else nullcontext():
+        live = lab.status()
+        seen = scene(lab.plan, lab.engine.name, {link.name: report.live_figures(live, link) for link in lab.plan.links})
+        where = places(lab.plan, wanted)
+        story = Story(
+            protocol=wanted.protocol,
+            sender=wanted.sender,
+            to=wanted.to,
+            message=wanted.message,
+            port=wanted.port,
+            loss=(lossy, units.share(wanted.loss)) if wanted.loss else None,
+            served=wanted.served,
+            places=where,
+        )
+        say(f"listening at {units.counted(len(where), 'place')}")
+        with capturing(lab, where) as taken:
+            say(f"sending {units.counted(len(story.sent), 'byte')} by {wanted.protocol}")
+            outcome = _send(lab, wanted, heard)
+            story = replace(story, codes=(outcome.server, outcome.client), said=tuple(heard.lines))
+            say("waiting until all is quiet", passing=True)
+            _wait(seen, story, taken, wanted.patience)
     story = replace(story, dropped=sum(taken.dropped.values()))
     return document(seen, story, taken.frames)
+
+
+@contextmanager
+def _losing(lab: Lab, link: str, loss: str) -> Iterator[None]:
+    """Have a link lose frames for as long as the block lasts; then it is as it was, also after Ctrl-C."""
+    held = lab.link(link)
+    changed = link in steering.recall(lab.plan, lab.status().live["lines"])
+    before = held.stats()
+    try:
+        held.set(loss=loss)
+        yield
+    finally:
+        if changed:
+            held.set("/".join(f"loss={way.loss * 100:g}%" for way in before))
+        else:
+            held.reset()
+
+
+def _first_link(plan: LabPlan, wanted: Wanted) -> str:
+    """The first link of the way; for an address that is nobody's, the sender's first."""
+    if _is_node(plan, wanted.to):
+        return plan.routing.path(wanted.sender, wanted.to)[0].link
+    return plan.node(wanted.sender).interfaces[0].link
 
 
 def _is_node(plan: LabPlan, name: str) -> bool:

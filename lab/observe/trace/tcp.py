@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from lab.model.units import counted, say_time
+from lab.model.units import say_time
 from lab.observe.trace.dissect import Tcp
 from lab.observe.trace.journey import Journey
 from lab.observe.trace.talk import Telling
@@ -26,6 +26,7 @@ class _Sent:
     end: int
     ack: int | None
     pure: bool
+    holes: bool
 
 
 @dataclass(slots=True)
@@ -58,7 +59,8 @@ def tell(segments: Sequence[tuple[int, Journey]], client: str, server: str) -> d
         start = (segment.seq - own.zero) % WRAP
         length = len(segment.data) + ("SYN" in segment.flags) + ("FIN" in segment.flags)
         ack = (segment.ack - other.zero) % WRAP if "ACK" in segment.flags and other.zero is not None else None
-        now = _Sent(number, journey, start, start + length, ack, pure=not length and "RST" not in segment.flags)
+        pure = not length and "RST" not in segment.flags
+        now = _Sent(number, journey, start, start + length, ack, pure=pure, holes=bool(segment.sacks))
         telling = _words(segment, now, own, client)
         telling.seq, telling.ack = start, ack
         if ack is not None and other.closed is not None and ack >= other.closed and not segment.data:
@@ -128,9 +130,11 @@ def _before(own: _Side, now: _Sent) -> list[_Sent]:
 def _why(last: _Sent, now: _Sent, other: _Side) -> str:
     """Why a segment was sent again: what became of it the last time, and how long its sender had waited."""
     waited = f"no acknowledgement came for {say_time((now.journey.began - last.journey.began) / 1e9)}"
-    doubles = _doubles(last, now, other)
-    if doubles:
-        waited = f"{counted(doubles, 'repeated acknowledgement')} said that it was missing"
+    doubles, holes = _hints(last, now, other)
+    if doubles > 1:
+        waited = f"{doubles} repeated acknowledgements said that it was missing"
+    elif holes:
+        waited = f"number {holes} said that only what follows it had come (SACK)"
     if last.journey.fate != "arrived":
         return f"number {last.number} {fate(last.journey)}; {waited}"
     answers = [one for one in other.sent if one.ack is not None and one.ack >= last.end]
@@ -145,12 +149,21 @@ def _why(last: _Sent, now: _Sent, other: _Side) -> str:
     return f"number {last.number} had arrived, but was not acknowledged yet; {waited}"
 
 
-def _doubles(last: _Sent, now: _Sent, other: _Side) -> int:
-    """How many acknowledgements of the same byte came to the sender between two transmissions, beyond the first."""
-    came = [one.journey.ended for one in other.sent if one.pure and one.ack == now.start and one.journey.ended]
-    since = [moment for moment in came if last.journey.began < moment <= now.journey.began]
-    first_of_all = 1 if len(since) == len([moment for moment in came if moment <= now.journey.began]) else 0
-    return max(0, len(since) - first_of_all)
+def _hints(last: _Sent, now: _Sent, other: _Side) -> tuple[int, int]:
+    """What the sender heard between two transmissions.
+
+    Returns:
+        How many acknowledgements of the same byte came, beyond the first of all; and the number of the first that told
+        of a hole, or 0.
+    """
+    came = [
+        (one.journey.ended, one)
+        for one in other.sent
+        if one.ack == now.start and one.journey.ended and one.journey.ended <= now.journey.began
+    ]
+    since = [one for moment, one in came if moment > last.journey.began]
+    first_of_all = 1 if since and len(since) == len(came) else 0
+    return len(since) - first_of_all, next((one.number for one in since if one.holes), 0)
 
 
 def _acknowledges(own: _Side, other: _Side, now: _Sent) -> list[int]:
