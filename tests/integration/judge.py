@@ -35,7 +35,9 @@ def _against(plan: LabPlan, trace: dict[str, Any], frames: Sequence[Frame]) -> l
         for node in plan.nodes
         for face in node.interfaces
     }
-    ours = [frame for frame in frames if _ports(frame.data) in ((client, trace["port"]), (trace["port"], client))]
+    ports = ((client, trace["port"]), (trace["port"], client))
+    first = {_packet(frame.data) for frame in frames if _ports(frame.data) in ports}
+    ours = [frame for frame in frames if _ports(frame.data) in ports or _is_later_part_of(frame.data, first)]
     sent = Counter((f.node, f.link, f.data) for f in ours if f.data[6:12] == macs[f.node, f.link])
     heard = Counter((f.node, f.link, f.data) for f in ours if f.data[0:6] == macs[f.node, f.link])
     owner = {(link, mac): node for (node, link), mac in macs.items()}
@@ -83,6 +85,17 @@ def _ports(data: bytes) -> tuple[int, int] | None:
         return None
     start = 14 + (data[14] & 15) * 4
     return int.from_bytes(data[start : start + 2]), int.from_bytes(data[start + 2 : start + 4])
+
+
+def _packet(data: bytes) -> bytes:
+    """What all fragments of one packet have in common: identity, protocol, and both addresses."""
+    return data[18:20] + data[23:24] + data[26:34]
+
+
+def _is_later_part_of(data: bytes, first: set[bytes]) -> bool:
+    """Whether a frame is a fragment, not the first, of one of these packets."""
+    is_later = data[12:14] == b"\x08\x00" and bool(int.from_bytes(data[20:22]) & 0x1FFF)
+    return is_later and _packet(data) in first
 
 
 def _stretch(data: bytes) -> tuple[int, int]:

@@ -228,7 +228,6 @@ def test_no_trace_is_wrong_about_what_was_lost_or_sent_again() -> None:
             with capturing(lab, places) as apart:
                 trace = run.trace(lab, asked)
             assert judge(lab.plan, trace, apart.frames) == [], f"run {number}"
-            assert not any(packet["unsure"] for packet in trace["packets"])
             if protocol == "tcp":
                 assert trace["message"]["delivered"], trace["ended"]
             else:
