@@ -13,17 +13,12 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from lab.commands.base import err, number, out, print_json, progress, task
-from lab.commands.labs import down, heal, plan, status, up
-from lab.commands.nodes import exec_, logs, put, run, shell
-from lab.commands.trace import trace
-from lab.commands.watch import verify
+from lab.commands.program import tasks
 from lab.engine import compose as compose_files
 from lab.engine.select import select
 from lab.errors import CheckError, WordsError
 
 ROOT = Path(__file__).resolve().parent
-
-__all__ = ["down", "exec_", "heal", "logs", "plan", "put", "run", "shell", "status", "trace", "up", "verify"]
 
 
 @task()
@@ -125,3 +120,8 @@ def _bench_together(*, quick: bool, only: str, **_: object) -> None:
     if wrong := safety.rounds(only, lambda line: err.print(line, markup=False), quick=quick):
         raise Exit("\n".join(f"error: {line}" for line in wrong), code=CheckError.exit_code)
     print("no lab met another")
+
+
+namespace = tasks()
+for _each in (build, compose, lint, test, bench):
+    namespace.add_task(_each)

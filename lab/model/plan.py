@@ -53,6 +53,7 @@ class LinkPlan:
     Attributes:
         change: what was changed of it since `up`; `link` is as it is then.
         line: the same, as the link's bridge carries it.
+        forced: whether the words rule a token bucket out (`--shaper exact`, `--shaper wire`).
     """
 
     link: Link
@@ -60,6 +61,7 @@ class LinkPlan:
     device: str
     change: Change = UNCHANGED
     line: str = ""
+    forced: bool = False
 
     @property
     def name(self) -> str:
@@ -73,8 +75,8 @@ class LinkPlan:
 
     @property
     def by_wire(self) -> bool:
-        """Whether the software wire carries it where there is no netem."""
-        return self.change.moved or (not self.change.is_set and shaping.by_wire(self.link))
+        """Whether the software wire carries it where netem does not."""
+        return self.forced or self.change.moved or (not self.change.is_set and shaping.by_wire(self.link))
 
     def commands(self, shaper: str, seed: int | None = None) -> tuple[shaping.Command, ...]:
         """The tc commands that `shaper` (netem or tbf) needs for this link, with tokens for devices."""
@@ -177,7 +179,12 @@ def decide(spec: LabSpec, taken: list[IPv4Network] | None = None) -> LabPlan:
         addresses=addresses,
         nodes=tuple(tables.node(node.name) for node in graph.nodes),
         links=tuple(
-            LinkPlan(link, str(addresses.subnets[link.name]), medium_device(spec.name, number))
+            LinkPlan(
+                link,
+                str(addresses.subnets[link.name]),
+                medium_device(spec.name, number),
+                forced=spec.shaper in shaping.NO_BUCKET,
+            )
             for number, link in enumerate(graph.links)
         ),
     )

@@ -21,7 +21,8 @@ from lab.model.topology import Link
 
 Command = tuple[str, ...]
 
-SHAPERS = ("auto", "netem", "wire")
+NO_BUCKET = ("exact", "wire")
+SHAPERS = ("auto", "exact", "netem", "wire")
 BURST_SECONDS = 1e-3  # how late the kernel may be with a frame without the link falling behind
 LONGEST_UNSEEN = 2e-3  # seconds: coax's frame of 1.2 ms may pass an idle bucket at once, a modem's may not
 LONGEST_KEPT = 5e-3  # seconds: a link that a bucket shapes keeps it up to here when it is changed, and loses nothing

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from lab.errors import CheckError, WordsError
 from lab.lab import Lab
+from lab.model.plan import LabPlan
 from lab.observe.stage import Hear, Stage
 
 PROTOCOLS = ("tcp", "udp")
@@ -83,10 +84,8 @@ def arrange(
     if protocol not in PROTOCOLS or more:
         there = f"there are {', '.join(PROTOCOLS)}; or your own files: FILE@NODE FILE@NODE"
         raise WordsError(f"no program speaks {' '.join(words)!r}", remedy=there)
-    ends = [node.name for node in lab.plan.nodes if node.role != "hub"]
-    server = lab.plan.node(server or ends[0]).name
-    others = [name for name in (ends[2:] if lab.plan.topology.kind == "ring" else []) + ends if name != server]
-    client = lab.plan.node(client or others[0]).name
+    server, usual = pair(lab.plan, lab.plan.node(server).name if server else "")
+    client = lab.plan.node(client or usual).name
     if server == client:
         raise WordsError("server and client are the same node", where=server, remedy="name two nodes")
     given = {key: value for key, value in options.items() if value}
@@ -101,6 +100,14 @@ def arrange(
         server_options=(*both, *own),
         client_options=tuple(both),
     )
+
+
+def pair(plan: LabPlan, server: str = "") -> tuple[str, str]:
+    """A server, the first host where none is named, and a client that is not its neighbour on a ring."""
+    ends = [node.name for node in plan.nodes if node.role != "hub"]
+    server = server or ends[0]
+    others = (ends[2:] if plan.topology.kind == "ring" else []) + ends
+    return server, next(name for name in others if name != server)
 
 
 def hold(lab: Lab, talk: Conversation, hear: Hear) -> Outcome:

@@ -15,7 +15,7 @@ from rich.text import Text
 from lab.engine.base import LabRecord
 from lab.errors import LabError, typed
 from lab.lab import Status, summary
-from lab.model import readback
+from lab.model import readback, shaping
 from lab.model.media import Settings
 from lab.model.plan import LabPlan, LinkPlan, declared
 from lab.model.readback import Figures
@@ -233,10 +233,17 @@ def plan_tables(plan: LabPlan) -> RenderableType:
 
 
 def plan_commands(plan: LabPlan) -> str:
-    """The tc commands: netem's where the kernel has it and a link needs more than a token bucket, else the bucket's."""
+    """The tc commands: netem's where the kernel has it and a link needs more than a token bucket, else the bucket's.
+
+    A link that the software wire was asked for has those that are left: a bucket where the wire does not pace.
+    """
     end = plan.links[0].link.ends[0]
     lines = [f"tc commands ({end}@{plan.links[0].name} is the port of {end} on that link)"]
     for link in plan.links:
+        if plan.spec.shaper == "wire":
+            lines.append(f"# {link.name}: the software wire carries it")
+            lines += (f"  tc {' '.join(command)}" for command in shaping.wire_commands(link.link))
+            continue
         if link.by_wire:
             lines.append(f"# {link.name}: netem; where the kernel has none, the software wire carries it")
         else:

@@ -187,7 +187,7 @@ def test_names_that_cannot_be(name: str) -> None:
     ("spec", "kind", "message"),
     [
         (LabSpec(routing="x"), WordsError, "no routing is called 'x' (there are clockwise, shortest)"),
-        (LabSpec(shaper="x"), WordsError, "no shaper is called 'x' (there are auto, netem, wire)"),
+        (LabSpec(shaper="x"), WordsError, "no shaper is called 'x' (there are auto, exact, netem, wire)"),
         (LabSpec(topology="moon"), TopologyError, "no topology is called 'moon' (there are star, ring, bus)"),
         (LabSpec(nodes=1), TopologyError, "a star of 1 cannot be made (--nodes takes 2 to 250)"),
         (

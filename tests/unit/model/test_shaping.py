@@ -119,7 +119,7 @@ def test_an_asymmetric_link_of_two_media_has_two_netems() -> None:
 def test_a_bus_is_one_queue_into_which_every_port_is_redirected() -> None:
     """One qdisc on the medium device, then an ingress and a filter for each port."""
     link = build("bus", 2).links[0]
-    filters = "protocol all prio 1 handle 800::1 u32 match u32 0 0 action mirred egress redirect dev medium@bus"
+    filters = "protocol all prio 2 handle 800::1 u32 match u32 0 0 action mirred egress redirect dev medium@bus"
     assert [" ".join(command) for command in shaping.link_commands(link, "tbf")] == [
         "qdisc replace dev medium@bus root handle 1: tbf rate 10000000bit burst 2764b limit 62500b",
         "qdisc replace dev h1@bus ingress",

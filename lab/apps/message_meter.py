@@ -1,0 +1,85 @@
+"""Times conversations over TCP: to connect, to the first byte, and until the whole message is with the server.
+
+    python3 -m lab.apps.message_meter take --port P --count N
+    python3 -m lab.apps.message_meter give HOST --port P --count N --size BYTES
+
+Each says a line of JSON for each conversation; the server says `ready` before. Times are CLOCK_MONOTONIC in ns, which
+is the same on all nodes of one machine, so that the two sides can be held against each other.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import socket
+import struct
+import sys
+import time
+
+PIECE = 1 << 16
+PATIENCE_SECONDS = 170.0  # a connection that makes no progress for so long is lost
+_RETRANSMISSIONS = struct.Struct("=100xI")  # tcpi_total_retrans in struct tcp_info (linux/tcp.h)
+
+
+def take(port: int, count: int) -> None:
+    """Take so many messages, each on a connection of its own, and close when the client has."""
+    with socket.create_server(("", port), backlog=1) as listener:
+        listener.settimeout(PATIENCE_SECONDS)
+        print("ready", flush=True)
+        for _ in range(count):
+            with listener.accept()[0] as client:
+                client.settimeout(PATIENCE_SECONDS)
+                print(json.dumps(_taken(client)), flush=True)
+
+
+def _taken(client: socket.socket) -> dict[str, int]:
+    first = last = received = 0
+    while piece := client.recv(PIECE):
+        last = time.monotonic_ns()
+        first = first or last
+        received += len(piece)
+    return {"first": first, "last": last, "received": received}
+
+
+def give(host: str, port: int, count: int, size: int) -> None:
+    """Bring so many messages, one after another, each when the one before is done with."""
+    message = bytes(size)
+    for _ in range(count):
+        with socket.socket() as server:
+            server.settimeout(PATIENCE_SECONDS)
+            server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # the last segment shall not wait
+            begun = time.monotonic_ns()
+            server.connect((host, port))
+            connected = time.monotonic_ns()
+            server.sendall(message)
+            server.shutdown(socket.SHUT_WR)
+            while server.recv(PIECE):
+                pass
+            info = server.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _RETRANSMISSIONS.size)
+            [again] = _RETRANSMISSIONS.unpack(info)
+            print(json.dumps({"begun": begun, "connected": connected, "again": again}), flush=True)
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description="Times conversations over TCP.")
+    sides = parser.add_subparsers(dest="side", required=True)
+    for side in ("take", "give"):
+        own = sides.add_parser(side)
+        if side == "give":
+            own.add_argument("host")
+            own.add_argument("--size", type=int, required=True, help="bytes of the message, 1 or more")
+        own.add_argument("--port", type=int, required=True)
+        own.add_argument("--count", type=int, required=True, help="conversations")
+    words = parser.parse_args()
+    try:
+        if words.side == "take":
+            take(words.port, words.count)
+        else:
+            give(words.host, words.port, words.count, words.size)
+    except OSError as error:
+        sys.exit(f"message_meter: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,23 @@
+"""One conversation over several media, on both engines: measured as predicted, and nothing is left."""
+
+from __future__ import annotations
+
+import pytest
+
+from lab.engine.select import engines
+from lab.observe import compare
+
+
+@pytest.mark.parametrize("engine", ["docker", "netns"])
+def test_a_conversation_takes_what_was_worked_out(engine: str) -> None:
+    """Over a slow pair, and over a satellite whose first call is sent twice, within 5 %; no lab is left."""
+    [each] = engines(engine)
+    before = set(each.labs())
+    media = ["twisted-pair-9600", "satellite"]
+    rows = compare.compare("tcp", media, topology="star", nodes=2, size=2000, engine=engine)
+    assert [row.medium for row in rows] == media
+    assert [(row.predicted.repeated, row.measured.again) for row in rows] == [(0, 0), (1, 1)]
+    for row in rows:
+        assert abs(row.error("whole")) < 0.05, row
+        assert row.good, row
+    assert not [name for name in set(each.labs()) - before if name.startswith("compare-")]
