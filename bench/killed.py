@@ -9,18 +9,23 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.left import left
 from lab.engine.netns.folder import Folder
-from lab.lab import Lab
+from lab.engine.select import select
+from lab.errors import LabError
+from lab.lab import Lab, remove
+from lab.model.plan import LabSpec
+from lab.observe import report
 
 ROOT = Path(__file__).resolve().parents[1]
 KILLER = str(ROOT / "bench" / "killer.py")
 # A medium device, the software wire, and a node with two cables: all that a lab can be made of.
-WORDS = ("--nodes", "2", "--link", "h1=wireless,delay=0ms,jitter=0ms,loss=0%", "--link", "h2=satellite")
+LINKS = (("h1", "wireless,delay=0ms,jitter=0ms,loss=0%"), ("h2", "satellite"))
+WORDS = ("--nodes", "2", *(word for name, text in LINKS for word in ("--link", f"{name}={text}")))
 TASKS = ("up", "down", "heal")
 LINE = 128  # bytes that the killer writes for a step
 LATE_SECONDS = 0.02  # long enough for a request to be under way, and not to be answered
@@ -104,18 +109,23 @@ def kill_once(engine: str, task: str, at: int, late: float) -> Outcome:
 
 
 def _aftermath(place: Place, *, up: bool) -> Iterable[str]:
-    """Every complaint about what comes after the kill."""
-    for task, codes in (("status", (0, 1, 2, 3)), ("down", (0,))):
-        done = _inv(task, *place.words)
-        if done.returncode not in codes or "Traceback" in done.stderr:
-            yield f"{task}: exit code {done.returncode}: {done.stderr.strip()[-300:]}"
-    if up and not (found := left(place.engine, place.name)):
+    """Every complaint about what comes after the kill: `status` and `down`, then perhaps all of it as one types it."""
+    with suppress(LabError):  # there is no lab, or not enough of it to tell: both say so
+        report.status_table(Lab.find(place.name, place.engine).status())
+    report.labs_table([(place.engine, record) for record in select(place.engine).labs().values()])
+    try:
+        remove(select(place.engine), place.name)
+    except LabError as error:
+        yield f"down: {error}"
+    if found := left(place.engine, place.name):
+        yield f"left: {', '.join(found)}"
+    elif up:
         for again in (("up", *WORDS), ("status",), ("down",)):
             done = _inv(*again, *place.words)
             if done.returncode:
                 yield f"{again[0]} afterwards: exit code {done.returncode}: {done.stderr.strip()[-300:]}"
-    if found := left(place.engine, place.name):
-        yield f"left: {', '.join(found)}"
+        if found := left(place.engine, place.name):
+            yield f"left in the end: {', '.join(found)}"
 
 
 @contextmanager
@@ -127,14 +137,14 @@ def _place(engine: str) -> Iterator[Place]:
             yield Place(engine, name, Path(folder, "steps"))
         finally:
             if left(engine, name):
-                _inv("down", "--name", name, "--engine", engine)
+                remove(select(engine), name)
 
 
 def _prepare(place: Place, task: str) -> None:
     """Have what the task needs: a lab to remove, or one to mend."""
     if task == "up":
         return
-    _must("up", *WORDS, *place.words)
+    Lab.up(LabSpec(name=place.name, nodes=2, links=LINKS), place.engine)
     if task == "heal":
         _break(Lab.find(place.name, place.engine))
 
@@ -171,9 +181,3 @@ def _run_killed(place: Place, task: str, at: int, late: float) -> tuple[int, lis
 def _inv(*words: str) -> subprocess.CompletedProcess[str]:
     argv = [sys.executable, "-m", "invoke", *words]
     return subprocess.run(argv, cwd=ROOT, check=False, timeout=SECONDS, capture_output=True, text=True)
-
-
-def _must(*words: str) -> None:
-    done = _inv(*words)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(words)}: {done.stderr}")

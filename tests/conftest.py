@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator
+from typing import Any
 
+import hypothesis
 import pytest
 
 pytest.register_assert_rewrite("tests.engine_contract", "tests.support", "tests.wheel")
+
+# The same examples every time, and no deadline: a busy machine must not make a test fail. Registered here, where
+# pytest has not read `--hypothesis-profile` yet: that is loaded over it.
+_calm: dict[str, Any] = {"deadline": None, "database": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
+hypothesis.settings.register_profile("wirelab", derandomize=True, **_calm)
+hypothesis.settings.register_profile("thorough", max_examples=10_000, print_blob=True, **_calm)
+hypothesis.settings.load_profile("wirelab")
 
 STRICT = os.environ.get("WIRELAB_STRICT") == "1"
 

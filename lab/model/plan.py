@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field
 from ipaddress import IPv4Network
 from typing import Any, Self
 
@@ -40,10 +40,19 @@ class LabSpec:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read what `to_json` wrote."""
+        """Read what `to_json` wrote.
+
+        Raises:
+            ValueError, TypeError, KeyError: it is something else.
+        """
         values = json.loads(text)
         values["links"] = tuple((name, spec) for name, spec in values["links"])
-        return cls(**values)
+        words = [word for pair in values["links"] for word in pair]
+        read, usual = cls(**values), cls()
+        for given, known in ((words, [""] * len(words)), (astuple(read), astuple(usual))):
+            if [type(value) for value in given] != [type(value) for value in known]:
+                raise TypeError(text)
+        return read
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,22 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import hypothesis
 import pytest
 
 from lab.model.plan import LabPlan, LinkPlan
 from lab.model.shaping import Command
 from lab.model.tables import NodePlan
-
-# The same examples every time, and no deadline: a busy machine must not make a test fail.
-hypothesis.settings.register_profile(
-    "wirelab",
-    derandomize=True,
-    deadline=None,
-    database=None,
-    suppress_health_check=[hypothesis.HealthCheck.too_slow],
-)
-hypothesis.settings.load_profile("wirelab")
 
 BITS = 8
 UNITS = {"us": 1e-6, "ns": 1e-9}
