@@ -7,7 +7,8 @@ import threading
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from lab.engine.base import Helper
 from lab.errors import CheckError, EngineError, MachineError, TopologyError, WordsError
@@ -18,13 +19,12 @@ from lab.observe.frames import SIDES, Frame
 Place = tuple[str, str]
 """A node, and one of its links."""
 
-READY_SECONDS = 30.0  # a busy machine takes its time to start a container
 LINK_TYPE = "EN10MB"
 TAIL = 300  # characters of what the tap said that go into an error
 
 
 class Capture:
-    """A tap that runs. Iterating gives the frames as they come, in the order of time.
+    """A tap that runs. Iterating gives the frames, in the order of time. As a context manager, it ends with the block.
 
     Attributes:
         places: where it listens.
@@ -41,15 +41,29 @@ class Capture:
         self.lab, self._side, self._helper = lab, side, helper
         self._ready = False
         self._said = b""
-        self._frames = self._read()
-        for _ in self._frames:  # up to the first None, which says that it is ready
-            break
+        self._batches = self._read()
+        self._first: list[Frame] = []
+        while not self._ready and (batch := next(self._batches, None)) is not None:
+            self._first = batch
         if not self._ready:
             said = self._said.decode(errors="replace").strip()[-TAIL:]
             raise EngineError(f"the tap ended at once: {said or 'it said nothing'}", where=lab, remedy="./inv status")
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
     def __iter__(self) -> Iterator[Frame]:
-        return (frame for frame in self._frames if frame)
+        return (frame for batch in self.batches() for frame in batch)
+
+    def batches(self) -> Iterator[list[Frame]]:
+        """The frames as they come, in the order of time: all that came at once, perhaps none, in one list."""
+        yield self._first
+        yield from self._batches
 
     def stop(self) -> None:
         """Ask the tap to end; what it has seen still comes. Any thread may call it."""
@@ -58,16 +72,17 @@ class Capture:
     def close(self) -> None:
         """Break the connection off; what has not come is lost."""
         self._helper.stop()
-        self._frames.close()
+        self._batches.close()
 
-    def _read(self) -> Generator[Frame | None]:
-        for number, length, stamp, data in records(self._stdout()):
-            if number == MESSAGE:
-                if self._heed(json.loads(data)):
-                    yield None
-            else:
-                node, link = self.places[number]
-                yield Frame(node, link, self._side, stamp, data, length)
+    def _read(self) -> Generator[list[Frame]]:
+        for batch in records(self._stdout()):
+            frames = []
+            for number, length, stamp, data in batch:
+                if number == MESSAGE:
+                    self._heed(json.loads(data))
+                else:
+                    frames.append(Frame(*self.places[number], self._side, stamp, data, length))
+            yield frames
 
     def _stdout(self) -> Iterator[bytes]:
         for stream, piece in self._helper.pieces():
@@ -76,8 +91,8 @@ class Capture:
             else:
                 self._said += piece
 
-    def _heed(self, message: dict[str, Any]) -> bool:
-        """Take a message of the tap's own; whether it says that it is ready."""
+    def _heed(self, message: dict[str, Any]) -> None:
+        """Take a message of the tap's own."""
         if error := message.get("error"):
             raise EngineError(**error, remedy=f"./inv status --name {self.lab}")
         if "dropped" in message:
@@ -86,27 +101,27 @@ class Capture:
             self.gone.append(self.places[message["gone"]])
         self.whole = self.whole or "end" in message
         self._ready = self._ready or "ready" in message
-        return "ready" in message
 
 
-def records(pieces: Iterator[bytes]) -> Iterator[tuple[int, int, int, bytes]]:
+def records(pieces: Iterator[bytes]) -> Iterator[list[tuple[int, int, int, bytes]]]:
     """The tap's records out of a stream of bytes, however it is cut; one that is cut off at the end is left out.
 
     Returns:
-        Number, bytes on the wire, time (ns) and content of each.
+        For each piece, the records that end in it: number, bytes on the wire, time (ns) and content of each.
     """
     rest = b""
     for piece in pieces:
         rest = rest + piece if rest else piece
-        at = 0
+        at, found = 0, []
         while len(rest) - at >= HEADER.size:
             number, here, length, stamp = HEADER.unpack_from(rest, at)
             begin = at + HEADER.size
             if len(rest) < begin + here:
                 break
             at = begin + here
-            yield number, length, stamp, rest[begin:at]
+            found.append((number, length, stamp, rest[begin:at]))
         rest = rest[at:]
+        yield found
 
 
 def start(lab: Lab, places: Sequence[Place], *, side: str = "node", filter: str = "") -> Capture:  # noqa: A002
@@ -126,6 +141,7 @@ def start(lab: Lab, places: Sequence[Place], *, side: str = "node", filter: str 
         raise WordsError(f"no side is called {side!r}", remedy=f"there are {', '.join(SIDES)}")
     if not places:
         raise WordsError("no place to capture at is named", remedy="name a node and one of its links")
+    places = tuple(dict.fromkeys(places))
     faces = {name: {face.link: face for face in lab.plan.node(name).interfaces} for name, _ in places}
     for name, link in places:
         if link not in faces[name]:
@@ -176,8 +192,8 @@ class Taken:
 
     def _listen(self) -> None:
         with suppress(EngineError):  # the connection was lost: `whole` tells
-            for frame in self._capture:
-                self._frames.append(frame)
+            for batch in self._capture.batches():
+                self._frames += batch
 
     @property
     def frames(self) -> list[Frame]:

@@ -110,11 +110,12 @@ def _headings(page: Path) -> set[str]:
 
 
 def _commands(page: Path) -> list[str]:
-    """What a page has one type: lines of code blocks, and code in the text, that begin with `./inv`."""
+    """What a page has one type: lines of code blocks, and code in the text, that begin with `./inv`, up to a pipe."""
     text = page.read_text(encoding="utf-8")
     typed = re.findall(r"^(?:\$ )?\./inv( .*)?$", "\n".join(CODE.findall(text)), re.MULTILINE)
     typed += re.findall(r"`\./inv([^`]*)`", CODE.sub("", text))
-    return [line.strip().removesuffix("&").strip() for line in typed if line.strip()]
+    ours = (line.partition(" | ")[0].strip().removesuffix("&").strip() for line in typed)
+    return [line for line in ours if line]
 
 
 TYPED = sorted({(str(page.relative_to(ROOT)), line) for page in PAGES for line in _commands(page)})
