@@ -30,6 +30,7 @@ from lab.model.media import MEDIA, Medium
 from lab.model.plan import LabSpec
 from lab.nodes import LiveNode
 from lab.observe.capture import Taken, capturing
+from lab.play import Play
 from lab.programs import Result, Running, ended
 
 __all__ = [
@@ -170,6 +171,22 @@ class Lab(lab.lab.Lab):
         }
         if alter:
             links.steer(self.engine, self.plan, alter, self._lines)
+
+    def play(self, text: str, seed: int = 1, say: Say = unheard) -> Play:
+        """Begin a timeline: what happens to the links and nodes, and when; `lab.model.timeline` has its words.
+
+        Args:
+            text: its lines.
+            seed: decides what is left to chance: the same seed, the same times and the same lost frames.
+            say: takes a line for each event.
+
+        Returns:
+            What is being played: `.wait()` for its end, or use it in a `with` block.
+
+        Raises:
+            WordsError: a line cannot be read, or does not fit the lab.
+        """
+        return Play(self, text, seed, say)
 
     def link(self, word: str) -> LiveLink:
         """A link of the lab, to change, cut, heal or read. From the first call on, an agent stays for it.

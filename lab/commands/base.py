@@ -29,6 +29,7 @@ out = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 err = Console(stderr=True, highlight=False)
 
 HELP = {
+    "timeline": "a file of steps: docs/testing.md",
     "name": "the lab's name",
     "topology": "star, ring or bus",
     "nodes": "how many hosts, or members of a ring: 2 to 250",

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 BELOW_LAB = {"errors", "model", "engine"}
 HELD = {"links", "nodes", "programs"}  # what a lab hands out, to hold in one's hand
-ALL_ABOVE = {*BELOW_LAB, *HELD, "fabric", "apps", "lab", "observe"}
+ALL_ABOVE = {*BELOW_LAB, *HELD, "fabric", "apps", "lab", "play", "observe"}
 MAY_IMPORT: dict[str, set[str]] = {
     "package": {"api"},  # and that never when it is loaded: see test_the_package_loads_nothing
     "errors": set(),
@@ -28,6 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "nodes": {"errors", "model", "engine", "programs"},
     "links": BELOW_LAB,
     "lab": BELOW_LAB | HELD,
+    "play": BELOW_LAB | HELD | {"lab"},
     "observe": ALL_ABOVE - {"observe"},
     "api": ALL_ABOVE,
     "testing": ALL_ABOVE | {"api"},
