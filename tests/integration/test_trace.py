@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -207,6 +208,36 @@ def test_hops_take_as_long_as_predicted() -> None:
     ]
     assert wrong == []
     assert max(hop["predicted"]["queue"] for hop in hops) > 0.1
+
+
+def _follow() -> Any:
+    spec = importlib.util.spec_from_file_location("docs_follow", ROOT / "docs" / "follow.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # or its dataclasses do not find themselves
+    spec.loader.exec_module(module)
+    return module
+
+
+FOLLOW = _follow()
+BLOCKS = FOLLOW.blocks()
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=[f"{block.shape} {' '.join(block.words)}" for block in BLOCKS])
+def test_the_lesson_shows_what_is_shown(namespaces: dict[str, Lab], block: Any) -> None:
+    """Each command of docs/follow-a-message.md, typed again, shows what the page says, but for times and the like."""
+    seen = FOLLOW.output(namespaces[block.shape], block)
+    assert FOLLOW.differences(block.body, seen) == [], "next: .venv/bin/python docs/follow.py"
+
+
+def test_the_lesson_has_commands_to_compare() -> None:
+    """The reader of that test's own reader: three topologies, and a line that differs is found."""
+    assert {block.shape for block in BLOCKS} == {"star", "ring", "bus"}
+    body = BLOCKS[0].body
+    assert FOLLOW.differences(body, body) == []
+    assert FOLLOW.differences(body, body.replace("TTL 63", "TTL 62")) != []
+    assert FOLLOW.differences(body, body.replace("SYN ACK", "SYN")) != []
 
 
 RUNS = int(os.environ.get("WIRELAB_TRACE_RUNS", "3"))

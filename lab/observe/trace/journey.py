@@ -125,9 +125,9 @@ def _along(first: Crossing, matched: Matched, owners: Owners) -> Iterator[tuple[
 
 def _hop(number: int, crossing: Crossing, to: str | None) -> Hop:
     taken = tuple(one for one in crossing.heard if one.node == to)
-    others = dict.fromkeys(one.node for one in crossing.heard if one.node != to)
+    others = {one.node for one in crossing.heard if one.node != to}
     changed = tuple(one for one in taken if one in crossing.damaged)
-    return Hop(number, crossing.sent, to, taken, tuple(others), changed, crossing.unsure)
+    return Hop(number, crossing.sent, to, taken, tuple(sorted(others)), changed, crossing.unsure)
 
 
 def _journey(number: int, first: Crossing, hops: list[Hop], matched: Matched, addresses: Mapping[str, str]) -> Journey:
