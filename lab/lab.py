@@ -281,7 +281,7 @@ class Lab:
         """Copy a file onto a node; a `target` that ends in `/` is a folder.
 
         Raises:
-            WordsError: there is no such file here.
+            WordsError: there is no such file here, or `target` is no plain path from the node's root.
         """
         if not source.is_file():
             raise WordsError("there is no such file", where=str(source), remedy="./inv put NODE FILE")

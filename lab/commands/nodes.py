@@ -79,7 +79,8 @@ def exec_(_: Context, node: str, command: str, name: str = "lab", engine: str = 
     """Run a command on a node: `exec h1 "ping -c 3 h2"`. Its exit code is passed on."""
     process = Lab.find(name, engine).start(node, ["sh", "-c", command])
     for stream, line in process.lines():
-        print(line, file=sys.stdout if stream == "stdout" else sys.stderr, flush=True)
+        to = sys.stdout if stream == "stdout" else sys.stderr
+        print(report.plain(line) if to.isatty() else line, file=to, flush=True)
     if code := process.wait():
         raise Exit(code=code)
 
@@ -102,4 +103,4 @@ def put(_: Context, node: str, file: str, to: str = "/root/", name: str = "lab",
 def logs(_: Context, node: str, follow: bool = False, name: str = "lab", engine: str = "auto") -> None:
     """Show what programs on a node said, with the time of each line."""
     for line in Lab.find(name, engine).logs(node, follow=follow):
-        print(line, flush=True)
+        print(report.plain(line), flush=True)

@@ -7,7 +7,7 @@ import tarfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from lab.errors import EngineError
+from lab.errors import EngineError, WordsError
 
 
 def pack(files: Iterable[tuple[str, bytes, int]]) -> bytes:
@@ -33,6 +33,22 @@ def only_file(packed: bytes, where: str) -> bytes:
         if content is None:
             raise EngineError("it is not a file", where=where)
         return content.read()
+
+
+def target_of(source: Path, target: str) -> tuple[str, str]:
+    """Where on a node a file goes: its folder, and its name there.
+
+    Args:
+        source: the file here.
+        target: a path on the node; one that ends in `/` is a folder.
+
+    Raises:
+        WordsError: `target` is not a plain path from the node's root.
+    """
+    if not target.startswith("/") or ".." in target.split("/") or "\0" in target:
+        raise WordsError(f"{target!r} is no path from / without ..", where="--to", remedy="as --to /root/")
+    folder, _, given = target.rpartition("/")
+    return folder or "/", given or source.name
 
 
 def fabric() -> list[tuple[str, bytes, int]]:

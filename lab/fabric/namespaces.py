@@ -78,15 +78,31 @@ def make_sysctls_writable() -> None:
 def of_nodes(lab: str) -> dict[str, str]:
     """The namespaces of a lab's nodes, found by what their processes carry in the environment.
 
-    For callers that have no engine to ask: a lab brought up from a compose file.
+    For callers that have no engine to ask: a lab brought up from a compose file. Only the first process of a container
+    counts: what any other carries, a program on some node may have chosen.
     """
     found: dict[str, str] = {}
     for process in Path("/proc").glob("[0-9]*"):
         try:
             words = (process / "environ").read_bytes().split(b"\0")
+            numbers = numbers_of(process)
         except OSError:
             continue  # it ended, or it is not ours to see
         variables = dict(word.split(b"=", 1) for word in words if b"=" in word)
-        if variables.get(b"WIRELAB_LAB") == lab.encode() and (node := variables.get(b"WIRELAB_NODE")):
+        mine = variables.get(b"WIRELAB_LAB") == lab.encode() and numbers[1:] == [1]
+        if mine and (node := variables.get(b"WIRELAB_NODE")):
             found[node.decode()] = f"{process}/ns/net"
     return found
+
+
+def numbers_of(process: Path) -> list[int]:
+    """A process's numbers: here, then in each PID namespace that it is further in: NSpid in proc_pid_status(5).
+
+    Args:
+        process: its folder in /proc.
+
+    Raises:
+        OSError: it ended.
+    """
+    lines = (process / "status").read_text().splitlines()
+    return [int(word) for line in lines if line.startswith("NSpid:") for word in line.split()[1:]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import asdict
 from itertools import cycle
@@ -22,12 +23,22 @@ from lab.model.readback import Figures
 from lab.model.units import counted, say_rate, say_share, say_size, say_time
 from lab.observe.conversation import Conversation, Outcome
 
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all but tab and line feed
+
+
+def plain(text: str) -> str:
+    """A text with its control characters shown, not obeyed: what comes from a node shall not move the cursor.
+
+    A terminal takes C0, DEL and C1 for orders: ECMA-48, 5.
+    """
+    return CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+
 
 def error(failure: LabError) -> str:
     """What failed, where, and what to type next, in two lines at most."""
     place = f"{failure.where}: " if failure.where else ""
     advice = f"\n  next: {failure.remedy}" if failure.remedy else ""
-    return f"error: {place}{failure.what}{advice}"
+    return plain(f"error: {place}{failure.what}{advice}")
 
 
 def settings(way: Settings | Figures) -> str:
@@ -185,7 +196,8 @@ def speaker(console: Console, nodes: tuple[str, ...]) -> Callable[[str, str, str
 
     def speak(node: str, stream: str, line: str) -> None:
         style = "red" if stream == "stderr" else ""
-        console.print(Text.assemble((f"{node:>{width}} │ ", colours.get(node, "")), (line, style)), soft_wrap=True)
+        start = (f"{node:>{width}} │ ", colours.get(node, ""))
+        console.print(Text.assemble(start, (plain(line), style)), soft_wrap=True)
 
     return speak
 

@@ -301,11 +301,14 @@ class DockerEngine:
 
     def put(self, name: str, node: str, source: Path, target: str) -> None:
         """Copy a file, owned by root, with its permissions."""
-        folder, _, given = target.rpartition("/")
-        file = (given or source.name, source.read_bytes(), source.stat().st_mode & 0o777)
+        folder, given = archive.target_of(source, target)
+        file = (given, source.read_bytes(), source.stat().st_mode & 0o777)
         where = f"{name}-{node}"
-        with refusals(where, remedy=f"does {folder or '/'} exist there? ./inv exec {node} 'ls -ld {folder or '/'}'"):
-            self._api.put_archive(where, folder or "/", archive.pack([file]))
+        with refusals(where, remedy=f"does {folder} exist there? ./inv exec {node} 'ls -ld {folder}'"):
+            # The SDK's put_archive lacks this setting: without it, a file takes the place of a whole folder.
+            params = {"path": folder, "noOverwriteDirNonDir": "true"}
+            url = self._api._url("/containers/{0}/archive", where)  # noqa: SLF001
+            self._api._raise_for_status(self._api.put(url, params=params, data=archive.pack([file])))  # noqa: SLF001
 
     def get(self, name: str, node: str, source: str) -> bytes:
         """Read a file, whether the node runs or not."""

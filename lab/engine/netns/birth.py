@@ -126,6 +126,7 @@ def _keep(environment: dict[str, str]) -> None:
     for stream in range(3):
         os.dup2(nothing, stream)
     system.leave_no_zombies()
+    system.drop_capabilities()
     os.execve(KEEPER[0], KEEPER, environment)  # noqa: S606 - the point is to become that program
 
 

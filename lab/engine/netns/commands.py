@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from lab.engine.netns import marks
+from lab.engine.netns import confine, limits, marks
 from lab.engine.netns.root import LOG, PROGRAMS
 from lab.errors import EngineError
 
@@ -19,6 +19,9 @@ NEEDED = {12: "NET_ADMIN", 13: "NET_RAW", 19: "SYS_PTRACE", 21: "SYS_ADMIN"}  # 
 
 CAPABILITIES = "-all,+net_raw,+net_bind_service"
 """What a program on a node may have at most; the same as on a Docker node."""
+
+# The wire reads frames that nodes made up. Its own source may be in a home folder that is closed to others.
+_WIRE = "-all,+net_admin,+net_raw,+sys_nice,+dac_read_search"
 
 _FOLDERS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 PATH = ":".join((f"{PROGRAMS}/bin", *_FOLDERS, f"{PROGRAMS}/python/bin"))
@@ -84,8 +87,15 @@ def in_fabric(keeper: int, argv: Sequence[str]) -> list[str]:
     return ["nsenter", f"--net=/proc/{keeper}/ns/net", "--", "unshare", "--mount", "--", *argv]
 
 
+def unprivileged_wire(argv: Sequence[str]) -> list[str]:
+    """Run the software wire with the capabilities that it needs, and with no way to others."""
+    return ["setpriv", f"--bounding-set={_WIRE}", "--inh-caps=-all", "--no-new-privs", "--", *argv]
+
+
 def on_node(lab: str, node: str, keeper: int, argv: Sequence[str], env: Mapping[str, str] | None = None) -> list[str]:
     """Run a program on a node: in all its namespaces, without privileges, with the same environment for all.
+
+    It is within the node's limits, and its system calls are filtered.
 
     Args:
         lab: the lab.
@@ -105,11 +115,12 @@ def on_node(lab: str, node: str, keeper: int, argv: Sequence[str], env: Mapping[
         "PYTHONDONTWRITEBYTECODE": "1",
         **(env or {}),
     }
+    confined = [sys.executable, "-I", "-S", confine.__file__, *limits.groups(lab, node), "--"]
     enter = ["nsenter", "--target", str(keeper), "--mount", "--uts", "--ipc", "--net", "--pid", "--"]
     clean = ["/usr/bin/env", "-i", *(f"{key}={value}" for key, value in variables.items())]
     # Root with a bounding set keeps just that at the next exec; no_new_privs closes the way back: capabilities(7).
     limit = ["setpriv", f"--bounding-set={CAPABILITIES}", "--inh-caps=-all", "--no-new-privs", "--"]
-    return [*enter, *clean, *limit, *argv]
+    return [*confined, *enter, *clean, *limit, *argv]
 
 
 def supervised(argv: Sequence[str]) -> list[str]:

@@ -13,15 +13,16 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
+from lab.engine import archive
 from lab.engine.attendant import Attendant
 from lab.engine.base import EngineFacts, LabRecord, Say, unheard
-from lab.engine.netns import claims, commands, folder, marks, order, wire
+from lab.engine.netns import claims, commands, folder, limits, marks, order, wire
 from lab.engine.netns.folder import Folder
 from lab.engine.netns.process import NetnsProcess
 from lab.engine.netns.root import LOG
 from lab.engine.owner import Owner
 from lab.errors import EngineError, PoolError
-from lab.model.plan import LabPlan
+from lab.model.plan import NAME, LabPlan
 
 BIRTH_SECONDS = 120
 
@@ -46,7 +47,8 @@ class NetnsEngine:
         """Every lab that has a folder or a process."""
         found: dict[str, list[marks.Found]] = {name: [] for name in folder.names()}
         for process in marks.processes():
-            found.setdefault(process.lab, []).append(process)
+            if NAME.fullmatch(process.lab):
+                found.setdefault(process.lab, []).append(process)
         return {name: _record(name, processes) for name, processes in found.items()}
 
     def taken(self) -> list[IPv4Network]:
@@ -89,6 +91,7 @@ class NetnsEngine:
             self._make(plan, place)
 
     def _make(self, plan: LabPlan, place: Folder) -> None:
+        limits.make(plan.name, [node.name for node in plan.nodes])
         _raise_error(self._run(plan.name, commands.module("lab.engine.netns.birth"), order.birth(plan, place.path)))
         lay = commands.in_fabric(
             _there(place.fabric(), plan.name, "the fabric"), commands.module("lab.fabric.cables", "-")
@@ -176,15 +179,15 @@ class NetnsEngine:
 
         It is done by a program on the node, for a node's links lead elsewhere when they are followed on the host.
         """
-        place, _, given = target.rpartition("/")
-        path = f"{place}/{given or source.name}"
+        place, given = archive.target_of(source, target)
+        path = f"{place}/{given}"
         mode = f"{source.stat().st_mode & 0o777:o}"
         copy = ["install", f"--mode={mode}", "--no-target-directory", "--", "/dev/stdin", path]
         with source.open("rb") as content:
             argv = self._on_node(name, node, copy)
             done = subprocess.run(argv, stdin=content, capture_output=True, text=True, check=False)
         if done.returncode:
-            remedy = f"does {place or '/'} exist there? ./inv exec {node} 'ls -ld {place or '/'}'"
+            remedy = f"does {place} exist there? ./inv exec {node} 'ls -ld {place}'"
             raise EngineError(done.stderr.strip() or "could not copy", where=f"{name}-{node}", remedy=remedy)
 
     def get(self, name: str, node: str, source: str) -> bytes:
@@ -251,6 +254,7 @@ def _remove(place: Folder) -> int:
     while found or (found := marks.processes(place.name)):  # one may hide from a look: a child born meanwhile
         marks.end(each.process for each in found)
         found = marks.processes(place.name)
+    limits.remove(place.name)
     place.remove()
     return len(record.nodes) + len(record.links)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from lab.engine.netns import marks
 from lab.errors import NameTakenError
-from lab.model.plan import NAME, LabPlan, LabSpec
+from lab.model.plan import NAME, LabPlan, LabSpec, check_name
 
 STATE = Path("/run/wirelab")
 _DESCRIPTION = "lab.json"
@@ -36,7 +36,12 @@ class Folder:
     """The folder of one lab, whether it is there or not."""
 
     def __init__(self, name: str) -> None:
-        self.name = name
+        """Take a lab's name, which becomes part of a path.
+
+        Raises:
+            WordsError: it is no lab's name.
+        """
+        self.name = check_name(name)
         self.path = STATE / name
 
     def exists(self) -> bool:

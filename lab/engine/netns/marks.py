@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.errors import EngineError
+from lab.fabric.namespaces import numbers_of
 
 FABRIC, WIRE, HELPER = "fabric", "wire", "helper"
 ENGINE_KEY, ROLE_KEY, LAB_KEY, NODE_KEY, WORDS_KEY = (
@@ -75,17 +76,20 @@ def noted(path: Path) -> int | None:
 
 
 def processes(lab: str | None = None) -> list[Found]:
-    """The processes of a lab, or of all, by what they carry in their environment."""
+    """The processes of a lab, or of all, by what they carry in their environment.
+
+    Those inside a node do not count, but for its keeper: a program there is root too, and may carry what it likes.
+    """
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             if folder.stat().st_uid:  # anybody may call their processes what they like; ours are root's
                 continue
             words = (folder / "environ").read_bytes().split(b"\0")
+            if f"{ENGINE_KEY}={ENGINE}".encode() not in words or numbers_of(folder)[1:] not in ([], [1]):
+                continue
         except OSError:
             continue  # it ended, or it is not ours to see
-        if f"{ENGINE_KEY}={ENGINE}".encode() not in words:
-            continue
         has = dict(word.decode(errors="replace").split("=", 1) for word in words if b"=" in word)
         if lab in (None, has.get(LAB_KEY)) and started(int(folder.name)):
             more = (has.get(key, "") for key in (LAB_KEY, ROLE_KEY, NODE_KEY, WORDS_KEY))

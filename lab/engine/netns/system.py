@@ -16,6 +16,7 @@ CLONE_NEWPID, CLONE_NEWNET = 0x20000000, 0x40000000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 1, 2, 4, 8, 32
 MS_BIND, MS_MOVE, MS_REC, MS_PRIVATE = 4096, 8192, 16384, 1 << 18
 MNT_DETACH = 2
+PR_CAPBSET_DROP, CAP_BLOCK_SUSPEND = 24, 36  # linux/prctl.h, linux/capability.h
 
 _KEPT = {"nosuid": MS_NOSUID, "nodev": MS_NODEV, "noexec": MS_NOEXEC}
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -76,6 +77,16 @@ def let_go(target: str) -> None:
 def leave_no_zombies() -> None:
     """Have the kernel forget children as they end; a program that is executed inherits that: wait(2), NOTES."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+
+
+def drop_capabilities() -> None:
+    """Leave what the caller becomes one capability only, which is of no use: capabilities(7).
+
+    Programs on nodes lack that one, so none of them may trace such a process: ptrace(2), access mode checking.
+    """
+    for number in range(64):
+        if number != CAP_BLOCK_SUSPEND:
+            _libc.prctl(PR_CAPBSET_DROP, number, 0, 0, 0)  # fails from the kernel's last one on
 
 
 def _check(result: int, what: str) -> None:

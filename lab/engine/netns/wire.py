@@ -31,7 +31,7 @@ def start(folder: Folder, fabric: int, document: dict[str, Any]) -> None:
         (folder.path / _LOG).open("wb") as log,
         # It shall outlive us, and be nobody's child who does not wait for it.
         subprocess.Popen(
-            ["setsid", "--fork", *commands.in_fabric(fabric, wire)],
+            ["setsid", "--fork", *commands.in_fabric(fabric, commands.unprivileged_wire(wire))],
             stdin=given,
             stdout=subprocess.PIPE,
             stderr=log,

@@ -84,6 +84,7 @@ def test_cables_are_commands_of_ip() -> None:
 def test_a_program_runs_with_what_it_may_have_only() -> None:
     """Every program enters all namespaces of its node, with a clean environment and two capabilities at most."""
     argv = commands.on_node("lab", "h1", 77, ["true"], {"COLOUR": "red"})
+    argv = argv[argv.index("--") + 1 :]  # before that it is confined
     assert argv[:8] == ["nsenter", "--target", "77", "--mount", "--uts", "--ipc", "--net", "--pid"]
     assert argv[9:11] == ["/usr/bin/env", "-i"]
     assert {"WIRELAB_LAB=lab", "WIRELAB_NODE=h1", "COLOUR=red"} <= set(argv)

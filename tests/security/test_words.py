@@ -1,0 +1,172 @@
+"""What a user types, or a lab's programs say, stays words: no shell, no markup, no orders, no path.
+
+docs/security.md, 9 and 10.
+
+Guards that are code, not walls, cannot be taken out of a running lab: there, the test shows that what it looks for
+is there to be seen.
+"""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from rich.text import Text
+
+from lab.engine.netns import marks
+from lab.engine.netns.engine import NetnsEngine
+from lab.engine.netns.folder import STATE, Folder
+from lab.errors import EngineError, LabError, WordsError
+from lab.fabric.namespaces import of_nodes
+from lab.observe import report
+from tests.integration.test_commands import ROOT, command, inv
+from tests.security.conftest import Place
+
+TITLE = "\x1b]0;owned\x07"
+NAMES = ["../../tmp/x", "/etc", "..", "a/b", "$(id)", "[red]x", "a b", "-rf", "a\nb", "é", "x" * 32, TITLE]
+
+
+def test_a_message_is_a_message(shut: Place, tmp_path: Path) -> None:
+    """A message of shell words, markup and orders to the terminal arrives as it was typed, and is shown harmless.
+
+    Guard: programs are started with lists of words, and lines are printed as text, made plain. A shell would run it,
+    and rich would swallow the markup.
+    """
+    trap = tmp_path / "owned"
+    message = f"$(touch {trap}) `touch {trap}` ; touch {trap} [red]x[/red] [/] {TITLE}end"
+    words = ("--server", "h1", "--client", "h2", "--name", shut.lab.name, "--buffer", "4096", "--message", message)
+    said = inv("run", "tcp", *words).stdout
+    assert message.replace("\x1b", "\\x1b").replace("\x07", "\\x07") in said
+    logged = inv("logs", "h1", "--name", shut.lab.name).stdout
+    assert "\x1b" not in said + logged
+    assert not trap.exists()
+    assert shut.result("h1", "test", "-e", str(trap))[0] == 1
+    subprocess.run(["sh", "-c", f"echo {message.partition('[')[0]}"], check=True, capture_output=True)
+    assert trap.exists()
+    assert Text.from_markup("[red]x[/red]").plain == "x"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_labs_name_is_no_path(name: str) -> None:
+    """What is no lab's name is refused before it becomes a path, or a name of the engine's. Guard: one pattern."""
+    with pytest.raises(WordsError):
+        Folder(name)
+
+
+@pytest.mark.parametrize("task", ["up", "down", "status", "plan"])
+def test_a_name_that_leads_elsewhere_is_wrong_words(task: str, tmp_path: Path) -> None:
+    """`down --name ../../…` ends with exit code 2. Guard: as above. Without it, such a name is a folder elsewhere."""
+    (tmp_path / "lab.json").write_text("{}")
+    name = os.path.relpath(tmp_path, STATE)
+    inv(task, "--name", name, code=2)
+    assert (STATE / name / "lab.json").resolve() == tmp_path / "lab.json"
+    assert (tmp_path / "lab.json").exists()
+
+
+def test_a_terminal_gets_no_orders_from_a_node(shut: Place) -> None:
+    """`exec` at a terminal shows control characters; into a pipe it passes bytes as they are. Guard: `report.plain`."""
+    argv = command("exec", "h1", r"printf '\033]0;owned\007[red]x\n'", "--name", shut.lab.name)
+    assert subprocess.run(argv, cwd=ROOT, capture_output=True, check=True).stdout == f"{TITLE}[red]x\n".encode()
+    above, below = pty.openpty()
+    with subprocess.Popen(argv, cwd=ROOT, stdin=below, stdout=below, stderr=below) as process:
+        os.close(below)
+        seen = b""
+        while process.poll() is None or b"\n" not in seen:
+            try:
+                seen += os.read(above, 4096)
+            except OSError:  # the last who held the other end let go
+                break
+    os.close(above)
+    assert b"\\x1b]0;owned\\x07[red]x" in seen
+    assert TITLE.encode() not in seen
+
+
+def test_an_error_gives_no_orders() -> None:
+    """What failed may quote what a node said: it is shown, not obeyed."""
+    assert report.error(LabError(f"bad {TITLE}", where="h1")) == "error: h1: bad \\x1b]0;owned\\x07"
+
+
+TARGETS = ["/root/..", "../../etc/x", "..", "/root/../../x", "relative", ""]
+
+
+def test_put_takes_a_plain_path(shut: Place) -> None:
+    """A target with `..`, or that does not begin at the node's root, is wrong words; nothing is written.
+
+    Guard: a look at the path. Without it, Docker's unpacking of `/root/..` cleared the node's whole file system.
+    """
+    for target in TARGETS:
+        with pytest.raises(WordsError):
+            shut.lab.put("h1", ROOT / "README.md", target)
+    assert shut.result("h1", "test", "-d", "/root", "-a", "-x", "/usr/bin/env")[0] == 0
+    inv("put", "h1", "README.md", "--to", TARGETS[0], "--name", shut.lab.name, code=2)
+
+
+def test_put_does_not_replace_a_folder(shut: Place, tmp_path: Path) -> None:
+    """A file does not take the place of a folder of that name, with all that is in it."""
+    source = tmp_path / "source"
+    source.write_text("x")
+    shut.out("h1", "sh", "-c", "mkdir -p /root/folder && touch /root/folder/precious")
+    with pytest.raises(EngineError):
+        shut.lab.put("h1", source, "/root/folder")
+    assert shut.out("h1", "ls", "/root/folder") == "precious"
+
+
+def test_put_follows_links_on_the_node(shut: Place, tmp_path: Path) -> None:
+    """A link that a node laid leads to where it leads on the node, and what is written there belongs to its root.
+
+    Guard: the node's own file system. On the machine, the same link leads out.
+    """
+    source = tmp_path / "source"
+    source.write_text("x")
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    shut.out("h1", "sh", "-c", f"mkdir -p {outside} /root/in && ln -sfn {outside} /root/out 2>/dev/null; true")
+    try:
+        shut.lab.put("h1", source, "/root/out/planted")
+    except EngineError:
+        assert not shut.docker  # the embedded engine's nodes cannot make that folder
+    else:
+        assert shut.out("h1", "stat", "--format=%u", "/root/out/planted") == "0"
+    assert not (outside / "planted").exists()
+    link = tmp_path / "link"
+    link.symlink_to(outside)
+    (link / "planted").write_text("x")
+    assert (outside / "planted").exists()
+
+
+CLAIMS = {marks.ENGINE_KEY: marks.ENGINE, marks.ROLE_KEY: marks.WIRE, marks.LAB_KEY: "../../../tmp"}
+
+
+def test_a_node_cannot_pass_for_a_lab(shut: Place) -> None:
+    """A program on a node that carries a lab's marks is not taken for a part of one: `down` would remove its "folder".
+
+    Guard: only processes outside of nodes count, and names are looked at. The same program on the machine is seen.
+    """
+    claim = ["env", *(f"{key}={value}" for key, value in CLAIMS.items()), "sh", "-c", "echo begun; exec sleep 60"]
+    with shut.running("h1", *claim, until="begun"):
+        assert marks.processes(CLAIMS[marks.LAB_KEY]) == []
+    with subprocess.Popen([sys.executable, "-c", "input()"], env=CLAIMS, stdin=subprocess.PIPE) as process:
+        found = marks.processes(CLAIMS[marks.LAB_KEY])
+        assert [each.process for each in found] == [process.pid]
+        assert CLAIMS[marks.LAB_KEY] not in NetnsEngine().labs()
+        process.communicate(b"\n")
+
+
+def test_a_node_cannot_pass_for_another(shut: Place) -> None:
+    """Where nodes are found by what they carry, a program on one of them is not taken for another node.
+
+    Guard: only the first process of a container counts.
+    """
+    claim = ["env", "WIRELAB_LAB=claimed", "WIRELAB_NODE=h9", "sh", "-c", "echo begun; exec sleep 60"]
+    with shut.running("h1", *claim, until="begun"):
+        assert of_nodes("claimed") == {}
+    keeper = ["unshare", "--pid", "--fork", "--kill-child", *claim]
+    with subprocess.Popen(keeper, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "begun\n"
+        assert set(of_nodes("claimed")) == {"h9"}
+        process.kill()
