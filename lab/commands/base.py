@@ -74,6 +74,7 @@ HELP = {
     "size": "bytes of the message; `trace` makes it of greetings, up to 100000",
     "no_server": "start no server: the message is refused",
     "follow": "go on as more comes",
+    "fix": "remove labs, folders and devices that nobody owns any more, and tell which",
     "check": "write nothing; exit code 1 if a file is not current",
     "what": "up, accuracy, media, killed or together",
     "quick": "a few only: of links once, nothing is written; of steps every tenth; of rounds one",

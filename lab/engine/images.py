@@ -140,6 +140,11 @@ def ensure_node_image(store: ImageStore, root: Path, say: Say) -> str:
     return ensure_image(store, NODE, root, say)
 
 
+def node_tag(root: Path) -> str:
+    """The tag that the image of nodes has, whether it is there or not."""
+    return f"wirelab-{NODE}:{read_context(root, NODE).digest()}"
+
+
 def ensure_image(store: ImageStore, name: str, root: Path, say: Say) -> str:
     """Make sure of an image, and of those that it is built from.
 

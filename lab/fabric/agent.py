@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from . import nodes, ports, probe, steer
+from . import nodes, ports, probe, steer, survey
 from .namespaces import inside, make_sysctls_writable, of_nodes, throw_away
 from .nodes import Interface
 from .tools import AgentError, works
@@ -201,6 +201,7 @@ OPS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "wire": wire,
     "read": read,
     "steer": change,
+    "survey": survey.survey,
     "unwire": unwire,
 }
 

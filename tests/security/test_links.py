@@ -140,7 +140,7 @@ def test_no_frame_reaches_the_machine(shut: Place, bare: Place) -> None:
 CALL = """
 import socket, sys
 for address in sys.argv[2:]:
-    try: socket.create_connection((address, int(sys.argv[1])), timeout=2); print(address)
+    try: socket.create_connection((address, int(sys.argv[1])), timeout=10); print(address)
     except OSError: pass
 """
 

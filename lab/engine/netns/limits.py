@@ -5,6 +5,7 @@ Where the machine's control groups cannot be had, as in many containers, nodes a
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -43,6 +44,15 @@ def _roots() -> list[Path]:
     if (GROUPS / "cgroup.controllers").exists():
         return [GROUPS]
     return [GROUPS / kind for kind in ("memory", "pids") if (GROUPS / kind / "cgroup.procs").exists()]
+
+
+def available() -> bool:
+    """Whether a node's limits could be had, as far as can be told without making a group."""
+    needed = {"memory", "pids"}
+    roots = _roots()
+    if (GROUPS / "cgroup.controllers").exists():
+        return needed <= set((GROUPS / "cgroup.controllers").read_text().split()) and os.access(GROUPS, os.W_OK)
+    return {root.name for root in roots} == needed and all(os.access(root, os.W_OK) for root in roots)
 
 
 def _hand_down(group: Path) -> None:

@@ -1,0 +1,40 @@
+"""The machine: what it can do for labs, and what it lacks."""
+
+from __future__ import annotations
+
+from invoke.context import Context
+from invoke.exceptions import Exit
+from rich.text import Text
+
+from lab.commands.base import err, out, print_json, task
+from lab.errors import MachineError
+from lab.observe import doctor as diagnosis
+
+MARKS = {diagnosis.OK: ("ok  ", "green"), diagnosis.NOTE: ("note", "yellow"), diagnosis.LACK: ("lack", "bold red")}
+
+
+@task()
+def doctor(_: Context, json: bool = False, fix: bool = False) -> None:
+    """Tell what this machine can do, each lack with its remedy; exit code 3 where no lab can come up."""
+    from lab.observe import probing  # noqa: PLC0415 - it loads both engines
+
+    facts = probing.probe()
+    if fix:
+        for line in probing.mend(facts) or ["nothing to mend"]:
+            err.print(line, markup=False)
+        facts = probing.probe()
+    findings = diagnosis.judge(facts)
+    usable = diagnosis.engines(facts, findings)
+    print_json(diagnosis.document(findings, usable)) if json else show(findings, usable)
+    if not usable:
+        raise Exit(code=MachineError.exit_code)
+
+
+def show(findings: list[diagnosis.Finding], usable: list[str]) -> None:
+    """Print the findings for people."""
+    for finding in findings:
+        mark, style = MARKS[finding.level]
+        out.print(Text.assemble((mark, style), f"  {finding.subject}: {finding.text}"), soft_wrap=True)
+        if finding.remedy and finding.level != diagnosis.OK:
+            out.print(Text(f"        {finding.remedy}"), soft_wrap=True)
+    out.print(Text(f"a lab can come up on: {', '.join(usable) or 'no engine'}", style="bold"))
