@@ -18,6 +18,8 @@ from typing import Any
 from invoke.collection import Collection
 from invoke.loader import FilesystemLoader
 
+from lab.exercises import catalogue
+from lab.exercises.exercise import Exercise
 from lab.model.media import ALIASES, MEDIA, Medium
 from lab.model.units import say_rate, say_share, say_size, say_time
 
@@ -27,12 +29,13 @@ ROOT = DOCS.parent
 
 def main(arguments: list[str]) -> int:
     """Write what is stale, or only name it."""
-    stale = [path for path, text in pages().items() if path.read_text(encoding="utf-8") != text]
+    stale = [path for path, text in pages().items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     for path in stale:
         print(f"{path.relative_to(ROOT)} {'is stale' if '--check' in arguments else 'written'}")
     if "--check" in arguments:
         return 1 if stale else 0
     for path in stale:
+        path.parent.mkdir(exist_ok=True)
         path.write_text(pages()[path], encoding="utf-8")
     return 0
 
@@ -45,7 +48,30 @@ def pages() -> dict[Path, str]:
         for mark, make in parts.items():
             text = _put(text, mark, make())
         wanted[DOCS / name] = text
-    return wanted
+    return wanted | exercises()
+
+
+def exercises() -> dict[Path, str]:
+    """A page for each exercise, which is its text with what it hands in and scores; and the page that lists them."""
+    folder = DOCS / "exercises"
+    found = catalogue.exercises().values()
+    rows = (
+        (f"[{each.name}]({each.name}.md)", each.title, ", ".join(map(_code, each.hands_in)), str(each.points))
+        for each in found
+    )
+    table = _table(("exercise", "what it is", "to hand in", "points"), rows)
+    text = (
+        "# Exercises\n\nEach has a lab, a start and a checker: `./inv exercise start two-programs`, then "
+        "`./inv exercise check two-programs`.\nFor teachers: [teach.md](../teach.md). "
+        "These pages are generated from `lab/exercises/`.\n\n"
+    )
+    return {folder / "README.md": f"{text}{table}\n"} | {folder / f"{each.name}.md": _exercise(each) for each in found}
+
+
+def _exercise(each: Exercise) -> str:
+    rows = ((check.what, str(check.points)) for check in each.checks)
+    begin = f"Begin: `./inv exercise start {each.name}`. Check: `./inv exercise check {each.name}`."
+    return f"{each.text}\n## What is checked\n\n{_table(('check', 'points'), rows)}\n\n{begin}\n"
 
 
 def media() -> str:

@@ -41,6 +41,8 @@ HELP = {
     "shaper": "auto; exact: no token buckets; netem, or an error; wire: the software wire for every link",
     "seed": "seed for what is lost, doubled and delayed",
     "json": "one JSON document on stdout",
+    "words": "list; or show, start or check, and the name of an exercise",
+    "solution": "the file or folder to check; else the folder of the exercise's name",
     "all": "every lab that is there",
     "stale": "every lab that belonged to a program or a test that is gone",
     "server": "the server's node",
