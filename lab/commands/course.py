@@ -7,7 +7,6 @@ from pathlib import Path
 
 from invoke.context import Context
 from invoke.exceptions import Exit
-from rich.markdown import Markdown
 from rich.text import Text
 
 from lab.commands.base import number, out, print_json, progress, task
@@ -36,14 +35,19 @@ def exercise(
         case ["list"]:
             _list(json=json)
         case ["show", which]:
-            text = catalogue.find(which).text
-            out.print(Markdown(text)) if out.is_terminal else print(text)
+            _show(catalogue.find(which).text)
         case ["start", which]:
             _start(which, name, engine, chance)
         case ["check", which]:
             _check(which, Path(solution or which), name, engine, chance, json=json)
         case _:
             raise WordsError(f"nothing is called {' '.join(words)!r}" if words else "what about them?", remedy=HOW)
+
+
+def _show(text: str) -> None:
+    from rich.markdown import Markdown  # noqa: PLC0415 - it brings a parser along
+
+    out.print(Markdown(text)) if out.is_terminal else print(text)
 
 
 def _list(*, json: bool) -> None:
