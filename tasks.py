@@ -45,8 +45,9 @@ def lint(_: Context) -> None:
 
 
 @task()
-def test(_: Context, only: str = "") -> None:
+def test(_: Context, only: str = "", engines: bool = False) -> None:
     """Run the checks and the tests: style and units first, then everything that crosses a network."""
+    only = "tests/engines --verbose" if engines else only
     if not only:
         lint(_)
         _must([sys.executable, "-m", "pytest", "tests/unit"])

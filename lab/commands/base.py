@@ -80,6 +80,7 @@ HELP = {
     "check": "write nothing; exit code 1 if a file is not current",
     "what": "up, accuracy, media, killed or together",
     "quick": "a few only: of links once, nothing is written; of steps every tenth; of rounds one",
+    "engines": "only those that bring labs up on Docker 20.10, 26.1 and 28.5, each in namespaces of its own",
     "only": "test: arguments of pytest; bench media: engines, topologies, media; bench killed: docker up, netns, …",
 }
 

@@ -39,6 +39,7 @@ class DockerFacts:
     image: bool = True
     local: bool = True
     networks: tuple[tuple[str, str], ...] = ()
+    podman: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,10 @@ def _docker(facts: Facts) -> Iterator[Finding]:
     docker = facts.docker
     if docker is None:
         yield Finding("docker", LACK, facts.docker_error, facts.docker_remedy)
+        return
+    if docker.podman:
+        text = f"Podman {docker.version} answers in Docker's place; packets do not pass its networks as a lab needs it"
+        yield Finding("docker", LACK, text, "point DOCKER_HOST at Docker, or ./inv up --engine netns", ("docker",))
         return
     numbers = tuple(int(word) for word in re.findall(r"\d+", docker.version)[:2])
     if numbers < OLDEST_ENGINE:

@@ -64,6 +64,7 @@ def _docker() -> tuple[DockerFacts | None, LabError | None, dict[str, Any]]:
     local = raw["address"].startswith("http+docker") and raw["kernel"] == platform.release()
     facts = DockerFacts(
         version=raw["version"],
+        podman=raw["podman"],
         api=raw["api"],
         system=raw["system"],
         security=tuple(raw["security"]),

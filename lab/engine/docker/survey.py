@@ -14,9 +14,9 @@ def survey() -> dict[str, Any]:
     """What there is to know of the engine.
 
     Returns:
-        `version`, `api`, `kernel`, `system`, `root` (the folder of its data), `security` (its options), `pids_limit`,
-        `memory_limit`, `address` (where it was reached), `tag` (the image of nodes), `image` (whether it is there),
-        and `networks`: subnets by name.
+        `podman`, whether it only speaks like Docker; `version`, `api`, `kernel`, `system`, `root` (the folder of its
+        data), `security` (its options), `pids_limit`, `memory_limit`, `address` (where it was reached), `tag` (the
+        image of nodes), `image` (whether it is there), and `networks`: subnets by name.
 
     Raises:
         EngineError: it does not answer.
@@ -29,7 +29,9 @@ def survey() -> dict[str, Any]:
     finally:
         api.close()
     tag = images.node_tag(images.build_root())
+    names = [part.get("Name", "") for part in version.get("Components") or []]
     return {
+        "podman": any("Podman" in name for name in names),
         "version": version["Version"],
         "api": version["ApiVersion"],
         "kernel": info.get("KernelVersion", ""),

@@ -56,6 +56,10 @@ def test_a_good_machine_has_nothing_to_tell() -> None:
             *("docker", LACK, "older than 20.10", "install a newer one", ["netns"]),
         ),
         (
+            replace(GOOD, docker=replace(DOCKER, version="5.4.2", podman=True)),
+            *("docker", LACK, "Podman 5.4.2", "--engine netns", ["netns"]),
+        ),
+        (
             replace(GOOD, docker=replace(DOCKER, security=("name=seccomp", "name=rootless"))),
             *("rootless", NOTE, "rootless", "--engine netns", ["docker", "netns"]),
         ),
