@@ -13,9 +13,9 @@ from lab.engine.base import Engine, LabRecord, Process, Say, unheard
 from lab.engine.owner import Owner
 from lab.engine.select import engines, holder, select
 from lab.errors import EngineError, NameTakenError, PoolError, TransitError, UnknownLabError, WordsError
-from lab.links import LiveLink, look
+from lab.links import LiveLink, carries, joined, look, settle, steer
 from lab.model import steering, wiring
-from lab.model.drift import Difference, differences
+from lab.model.drift import Difference, cut_differences, differences
 from lab.model.plan import LabPlan, LabSpec, check_name, check_words, decide, pool_of
 from lab.model.units import counted
 from lab.nodes import LiveNode
@@ -95,6 +95,8 @@ class Lab:
             why = f"its owner, {record.owner}, is gone"
         elif record and (record.nodes or record.links):
             lab = cls(engine, decide(cls._same(record, spec)))
+            if not abandoned and lab._revive(record, say):
+                record = engine.labs()[spec.name]
             if not (missing := lab._missing(record)):
                 return lab
             why = f"{missing[0]} is not there"
@@ -226,28 +228,45 @@ class Lab:
         live = look(self.engine, now, live)
         return Status(self.plan, self.engine.name, record, live, differences(now, record.nodes, live), now)
 
-    def heal(self, say: Say = unheard) -> tuple[Difference, ...]:
-        """Mend every difference.
+    def heal(self, say: Say = unheard, word: str = "") -> tuple[Difference, ...]:
+        """Mend every difference, start nodes that were stopped, and put together what was cut; settings stay.
+
+        Args:
+            say: takes a line for each step.
+            word: a link, a node, or sides: of what was cut, only that is put together; empty: all.
 
         Returns:
             What was mended.
 
         Raises:
-            EngineError: a node does not run, or its network is gone; the lab has to be made anew.
+            EngineError: a node is gone, or its network; the lab has to be made anew.
         """
         with self.engine.claim(self.name, "heal", say):
-            return self.mend(say)
+            return self.mend(say, word)
 
-    def mend(self, say: Say = unheard) -> tuple[Difference, ...]:
+    def mend(self, say: Say = unheard, word: str = "") -> tuple[Difference, ...]:
         """The same as `heal`, for one who has the claim on the lab already."""
         status = self.status()
-        found = status.differences
-        if stopped := self._missing(status.record):
-            raise EngineError(f"{stopped[0]} does not run", where=self.name, remedy="./inv up makes the lab anew")
-        if found:
-            say(f"mending {counted(len(found), 'difference')}")
-            self._wire(status.now, say, prove=False)
-        return found
+        if self._revive(status.record, say):
+            status = self.status()
+        if gone := self._missing(status.record):
+            raise EngineError(f"{gone[0]} does not run", where=self.name, remedy="./inv up makes the lab anew")
+        changed = joined(self.plan, status.now, word)
+        cuts = cut_differences(status.now, changed)
+        if status.differences:
+            say(f"mending {counted(len(status.differences), 'difference')}")
+            self._wire(steering.in_force(self.plan, changed), say, prove=False)
+        elif cuts:
+            steer(self.engine, self.plan, {cut.where: settle(changed[cut.where]) for cut in cuts}, self._lines, say)
+        return (*status.differences, *cuts)
+
+    def _revive(self, record: LabRecord, say: Say) -> bool:
+        """Start the nodes that were stopped, where the engine can."""
+        stopped = [name for name, state in record.nodes.items() if state != "running"]
+        if not stopped or len(record.nodes) < len(self.plan.nodes) or len(record.links) < len(self.plan.links):
+            return False
+        say(f"starting {', '.join(stopped)}")
+        return self.engine.revive(self.name, stopped)
 
     def __getitem__(self, node: str) -> LiveNode:
         """A node, to hold in your hand.
@@ -315,32 +334,6 @@ def remove(engine: Engine, name: str, say: Say = unheard) -> int:
     """
     with engine.claim(name, "down", say, patience=PATIENCE_SECONDS) as abandoned:
         return engine.remove(name, abandoned=abandoned)
-
-
-def carries(stats: dict[str, Any] | None, wanted: dict[str, Any]) -> bool:
-    """Whether a running wire carries just what it should, between ports that are there.
-
-    The port of a link that is cut is down, which says nothing of the wire.
-    """
-    if stats is None:
-        return False
-    running = [
-        (link["name"], [(port["node"], port["device"], port["mute"]) for port in link["ports"]])
-        for link in stats["links"]
-    ]
-    declared = [
-        (link["name"], [(port["node"], port["device"], port["node"] in link["mute"]) for port in link["ports"]])
-        for link in wanted["links"]
-    ]
-    lost = any(port["state"] == "lost" for link in stats["links"] for port in link["ports"])
-    settings = [[way["settings"] for way in link["directions"]] for link in stats["links"]]
-    same = all(
-        is_now[key] == value
-        for ways, link in zip(settings, wanted["links"], strict=False)
-        for is_now, way in zip(ways, link["directions"], strict=False)
-        for key, value in way.items()
-    )
-    return running == declared and same and not lost
 
 
 def summary(spec: LabSpec) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lab.engine.base import Engine, Say, unheard
@@ -23,12 +23,14 @@ class LiveLink:
 
     Attributes:
         lines: what all links of the lab are believed to remember; kept up to date by whoever shares it.
+        say: takes a line where something is lost by a change.
     """
 
     engine: Engine
     plan: LabPlan
     name: str
     lines: dict[str, str] = field(default_factory=dict)
+    say: Say = unheard
 
     def set(self, spec: str = "", *, direction: str | None = None, **settings: str) -> None:
         """Change settings; what is not named stays as it is now, and what waits in the link stays in it.
@@ -75,7 +77,52 @@ class LiveLink:
         return tuple(readback.link_figures(here, live["wire"].get(link.name)))
 
     def _alter(self, alter: Alter) -> None:
-        steer(self.engine, self.plan, {self.name: alter}, self.lines)
+        steer(self.engine, self.plan, {self.name: alter}, self.lines, self.say)
+
+
+def cut(engine: Engine, plan: LabPlan, word: str, *, sender: str | None = None, reroute: bool = False) -> LabPlan:
+    """Cut all links that a word means: a link, a node, a tap of a bus, or the links between two sides.
+
+    Args:
+        engine: what the lab is on.
+        plan: what is declared.
+        word: as `steering.links_of` reads it.
+        sender: the node whose frames alone are dropped.
+        reroute: whether the nodes go round the cut, where there is a way.
+
+    Returns:
+        The plan in force now.
+
+    Raises:
+        WordsError: the word means no link.
+        EngineError: the lab does not run.
+    """
+
+    def by(tap: str | None) -> Alter:
+        return lambda link, before: replace(steering.cut(link.link, before, tap, sender), reroute=reroute)
+
+    return steer(engine, plan, {name: by(tap) for name, tap in steering.links_of(plan, word).items()}, {})
+
+
+def joined(plan: LabPlan, now: LabPlan, word: str = "") -> dict[str, Change]:
+    """What the links' changes become when what is cut is put together again; settings stay.
+
+    Args:
+        plan: what is declared.
+        now: what is in force.
+        word: a link, a node, or sides; empty: all.
+    """
+    meant = steering.links_of(plan, word) if word else {link.name: None for link in plan.links}
+    before = {link.name: link.change for link in now.links if link.change != UNCHANGED}
+    healed = {
+        name: steering.healed(plan.link(name).link, before[name], tap) for name, tap in meant.items() if name in before
+    }
+    return before | healed
+
+
+def settle(change: Change) -> Alter:
+    """What makes a link's change this one, whatever it was."""
+    return lambda _link, _before: change
 
 
 def look(engine: Engine, now: LabPlan, live: dict[str, Any]) -> dict[str, Any]:
@@ -119,6 +166,9 @@ def steer(
         lines.clear()
         lines.update(believed)
         if "stale" not in answer:
+            for name in alter:
+                if answer["chosen"][name] == "wire" and not old.link(name).by_wire:
+                    say(f"{name}: the software wire takes over; what came in meanwhile is lost")
             _tell_wire(engine, new, answer, say)
             return new
     raise EngineError("somebody else is changing it all the time", where=plan.name, remedy="try again")
@@ -135,3 +185,29 @@ def _tell_wire(engine: Engine, plan: LabPlan, answer: Mapping[str, Any], say: Sa
         engine.start_wire(plan.name, wire)
     elif "error" in said:
         raise EngineError(said["error"], where=plan.name, remedy=f"./inv heal --name {plan.name}")
+
+
+def carries(stats: dict[str, Any] | None, wanted: dict[str, Any]) -> bool:
+    """Whether a running wire carries just what it should, between ports that are there.
+
+    The port of a link that is cut is down, which says nothing of the wire.
+    """
+    if stats is None:
+        return False
+    running = [
+        (link["name"], [(port["node"], port["device"], port["mute"]) for port in link["ports"]])
+        for link in stats["links"]
+    ]
+    declared = [
+        (link["name"], [(port["node"], port["device"], port["node"] in link["mute"]) for port in link["ports"]])
+        for link in wanted["links"]
+    ]
+    lost = any(port["state"] == "lost" for link in stats["links"] for port in link["ports"])
+    settings = [[way["settings"] for way in link["directions"]] for link in stats["links"]]
+    same = all(
+        is_now[key] == value
+        for ways, link in zip(settings, wanted["links"], strict=False)
+        for is_now, way in zip(ways, link["directions"], strict=False)
+        for key, value in way.items()
+    )
+    return running == declared and same and not lost

@@ -88,16 +88,6 @@ def status(_: Context, name: str = "lab", all: bool = False, json: bool = False,
         raise Exit(code=CheckError.exit_code)
 
 
-@task()
-def heal(_: Context, name: str = "lab", engine: str = "auto") -> None:
-    """Mend every difference between what is declared and what is there."""
-    with progress() as say:
-        mended = Lab.find(name, engine).heal(say)
-    for difference in mended:
-        err.print(f"mended: {difference}", markup=False)
-    err.print(f"{name}: {counted(len(mended), 'difference')} mended" if mended else f"{name}: nothing to mend")
-
-
 @task(iterable=["link"])
 def plan(
     _: Context,

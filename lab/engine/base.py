@@ -149,6 +149,16 @@ class Engine(Protocol):
             EngineError: the engine refused. In every case, what was made is removed again.
         """
 
+    def revive(self, name: str, nodes: Sequence[str]) -> bool:
+        """Start nodes that were made and do not run.
+
+        Returns:
+            Whether there was anything to start; what the agent did to them is lost in any case.
+
+        Raises:
+            EngineError: it refused.
+        """
+
     def remove(self, name: str, *, abandoned: bool = False) -> int:
         """Remove everything of a lab, whatever state it is in: nodes, links, and what the agent and the wire made.
 

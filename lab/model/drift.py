@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lab.model import readback
+from lab.model import readback, steering
+from lab.model.change import Change
 from lab.model.plan import LabPlan, LinkPlan
 from lab.model.tables import NodePlan, Route
 
@@ -38,6 +39,20 @@ def differences(plan: LabPlan, states: dict[str, str], live: dict[str, Any]) -> 
         live: what the agent read.
     """
     return (*_nodes(plan, states, live["nodes"]), *_links(plan, live["links"], live.get("wire", {})))
+
+
+def cut_differences(now: LabPlan, after: Mapping[str, Change]) -> tuple[Difference, ...]:
+    """The links that are cut now and no longer, or less, afterwards.
+
+    Args:
+        now: what is in force.
+        after: the links' changes as they shall be.
+    """
+    return tuple(
+        Difference(link.name, "link", "whole", steering.cut_text(link))
+        for link in now.links
+        if link.change.is_cut and after[link.name] != link.change
+    )
 
 
 def _nodes(plan: LabPlan, states: dict[str, str], live: dict[str, Any]) -> Iterator[Difference]:

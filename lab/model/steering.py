@@ -132,6 +132,16 @@ def cut(link: Link, before: Change, tap: str | None = None, sender: str | None =
     return replace(before, cut=before.cut | ends)
 
 
+def cut_text(link: LinkPlan) -> str:
+    """How a link is cut, in a word or a few: `cut`, `cut at h2`, `cut from h1`."""
+    change, ends = link.change, link.link.ends
+    if len(change.cut) == len(ends):
+        return "cut"
+    at = f"cut at {few([end for end in ends if end in change.cut])}" if change.cut else ""
+    of = f"cut from {few([end for end in ends if end in change.mute])}" if change.mute else ""
+    return ", ".join(filter(None, (at, of)))
+
+
 def healed(link: Link, before: Change, tap: str | None = None) -> Change:
     """A link's change after it was put together again; settings stay."""
     ends = {check_end(link, tap)} if tap and link.is_bus else set(link.ends)

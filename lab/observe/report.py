@@ -16,7 +16,7 @@ from rich.text import Text
 from lab.engine.base import LabRecord
 from lab.errors import LabError, typed
 from lab.lab import Status, summary
-from lab.model import readback, shaping
+from lab.model import readback, shaping, steering
 from lab.model.media import Settings
 from lab.model.plan import LabPlan, LinkPlan, declared
 from lab.model.readback import Figures
@@ -88,10 +88,13 @@ def status_document(status: Status) -> dict[str, Any]:
                 "ends": list(link.link.ends),
                 "medium": link.link.spec.medium,
                 "declared": declared(link.link),
+                "set": declared(now.link) if now.change.is_set else None,
+                "cut": sorted(now.change.cut),
+                "mute": sorted(now.change.mute),
                 "live": [asdict(figures) for figures in live_figures(status, link)],
                 "state": link_state(status, link),
             }
-            for link in status.plan.links
+            for link, now in zip(status.plan.links, status.now.links, strict=True)
         ],
         "differences": [asdict(difference) for difference in status.differences],
     }
@@ -104,12 +107,15 @@ def live_figures(status: Status, link: LinkPlan) -> list[Figures]:
 
 
 def link_state(status: Status, link: LinkPlan) -> str:
-    """`up`, `differs` or `missing`."""
+    """`up`, `changed`, `cut`, `cut at h2`, `cut from h1`; where that is not how it is, `differs` or `missing`."""
     if link.name not in status.record.links:
         return "missing"
     where = (f"{link.name} (", f"{link.name}:")
     differs = any(d.where == link.name or f"{d.where}:".startswith(where) for d in status.differences)
-    return "differs" if differs else "up"
+    now = status.now.link(link.name)
+    if differs:
+        return "differs"
+    return steering.cut_text(now) or ("changed" if now.change.is_set else "up")
 
 
 def status_table(status: Status) -> RenderableType:
@@ -120,20 +126,26 @@ def status_table(status: Status) -> RenderableType:
         state = status.record.nodes.get(node.name, "missing")
         nodes.add_row(node.name, "\n".join(face.address for face in node.interfaces), _state(state))
     links = _table(None, "link", "medium", "declared", "live", "by", "did not arrive", "state")
-    for link in plan.links:
+    for link, now in zip(plan.links, status.now.links, strict=True):
         live = live_figures(status, link)
-        shown = _both(settings(live[0]), settings(live[-1])) if live else "-"
-        shown = "as declared" if shown == _declared(link) else shown
         by = "/".join(dict.fromkeys(figures.shaper for figures in live)) or "-"
         gone = _both(*(gone_text(figures) for figures in (live[0], live[-1]))) if live else "-"
         word = _state(link_state(status, link))
-        links.add_row(link.name, link.link.spec.medium, _declared(link), shown, by, gone, word)
+        links.add_row(link.name, now.link.spec.medium, _declared(link), _live(link, now, live), by, gone, word)
     notes = [Text(f"  {difference}", style="red") for difference in status.differences]
     if notes:
-        stopped = any(difference.what == "state" for difference in status.differences)
-        what = "./inv up, which makes it anew" if stopped else f"./inv heal --name {plan.name}"
-        notes.append(Text(typed(f"  next: {what}")))
+        notes.append(Text(typed(f"  next: ./inv heal --name {plan.name}")))
     return Group(nodes, links, *notes)
+
+
+def _live(link: LinkPlan, now: LinkPlan, live: list[Figures]) -> str:
+    """What a link is now, in words where it is as it was declared, or set since."""
+    if not live:
+        return "-"
+    shown = _both(settings(live[0]), settings(live[-1]))
+    if shown != _declared(now):
+        return shown
+    return f"as set: {shown}" if now.change.is_set and shown != _declared(link) else "as declared"
 
 
 def gone_text(figures: Figures) -> str:

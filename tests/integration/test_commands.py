@@ -179,14 +179,51 @@ def test_whatever_happens_to_a_port_is_mended(name: str) -> None:
         assert lab.status().differences == ()
 
 
-def test_a_stopped_node_is_made_anew(name: str) -> None:
-    """`heal` says what to type, `exec` names the node, and `up` brings the lab back."""
+@pytest.mark.parametrize("task", ["heal", "up --nodes 2"])
+def test_a_stopped_node_is_started_again(name: str, task: str) -> None:
+    """As after the engine's own restart: status names it, `exec` too, and `heal` and `up` start it with all it had."""
     inv("up", "--nodes", "2", "--name", name)
+    inv("put", "h2", "README.md", "--name", name)
     docker("stop", "--time", "0", f"{name}-h2")
-    assert "h2 does not run" in inv("heal", "--name", name, code=3).stderr
+    assert "h2: state is exited" in inv("status", "--name", name, code=1).stdout
     assert "h2 does not run" in inv("exec", "h2", "true", "--name", name, code=3).stderr
+    inv(*task.split(), "--name", name)
+    inv("status", "--name", name)
+    inv("exec", "h2", "test -f /root/README.md && ping -c 1 h1", "--name", name)
+
+
+def test_a_node_that_is_gone_has_the_lab_made_anew(name: str) -> None:
+    """`heal` says what to type, and `up` brings the lab back."""
+    inv("up", "--nodes", "2", "--name", name)
+    docker("rm", "--force", f"{name}-h2")
+    assert "h2 does not run" in inv("heal", "--name", name, code=3).stderr
     inv("up", "--nodes", "2", "--name", name)
     inv("status", "--name", name)
+
+
+def test_a_link_is_steered_by_commands(star: Bench) -> None:
+    """Changed, cut and healed: status tells each apart from an accident, with exit code 0."""
+    name = star.lab.name
+    try:
+        inv("link", "h1", "--rate", "5mbit", "--from", "h1", "--name", name)
+        inv("cut", "h2", "--name", name)
+        shown = inv("status", "--name", name).stdout
+        assert "as set: → 5 Mbit/s · ← 10 Mbit/s" in shown
+        links = {link["name"]: link for link in json.loads(inv("status", "--json", "--name", name).stdout)["links"]}
+        assert [links[each]["state"] for each in ("h1-hub", "h2-hub", "h3-hub")] == ["changed", "cut", "up"]
+        assert [way["rate"] for way in links["h1-hub"]["declared"]] == [10_000_000, 10_000_000]
+        assert [way["rate"] for way in links["h1-hub"]["set"]] == [5_000_000, 10_000_000]
+        device = star.lab.status().live["links"]["h1-hub"]["ports"]["hub"]["device"]
+        subprocess.run(["tc", "qdisc", "delete", "dev", device, "root"], check=True)
+        assert "h1-hub (h1 to hub): shaper is noqueue" in inv("status", "--name", name, code=1).stdout
+        assert "h2-hub: link is cut" in inv("heal", "h2", "--name", name).stderr
+        assert "as set: → 5 Mbit/s · ← 10 Mbit/s" in inv("status", "--name", name).stdout
+    finally:
+        inv("link", "h1", "--reset", "--name", name)
+        inv("heal", "--name", name)
+    assert star.lab.status().now is star.lab.plan
+    assert "nothing to change" in inv("link", "h1", "--name", name, code=2).stderr
+    assert "'h9' is not on it" in inv("link", "h1", "loss=1%", "--from", "h9", "--name", name, code=2).stderr
 
 
 def test_a_helper_that_fails_does_not_keep_down_from_removing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:

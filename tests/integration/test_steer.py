@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import pytest
 
@@ -75,3 +78,84 @@ def test_a_cut_one_way(pair: Bench, shaper: str) -> None:
     pair.out("hub", "python3", "-c", SHOUT)
     assert heard(pair, "h1") == before[0] + 1
     assert answers(pair, "h1", "hub")
+
+
+METER = ("python3", "-m", "lab.apps.meter")
+FRAME = 1514  # bytes, of a datagram of 1472
+
+
+def passing(bench: Bench, *, count: int, rate: float, change: Callable[[], None]) -> dict[str, Any]:
+    """What h2 sees of a train of datagrams from h1 while something is done to the links."""
+    words = ("--size", "1472", "--count", str(count), "--rate", str(rate))
+    with bench.running("h2", *METER, "receive", "--arrivals", "--idle", "1.5", until="ready") as (_, lines):
+        sender = bench.lab.start("h1", [*METER, "send", "h2", *words])
+        change()
+        assert [stream for stream, _ in sender.lines()] == ["stdout"]
+        seen: dict[str, Any] = json.loads(next(text for _, text in lines))
+    return seen
+
+
+def windows(arrivals: Sequence[float], seconds: float) -> list[float]:
+    """The rate of frames in every stretch of so many seconds that begins with a frame, in bit/s."""
+    rates, end = [], 0
+    for begin, stamp in enumerate(arrivals):
+        while end < len(arrivals) and arrivals[end] < stamp + seconds:
+            end += 1
+        rates.append((end - begin) * FRAME * 8 / seconds)
+    return rates
+
+
+@pytest.mark.parametrize("pair", ["netns"], indirect=True)
+@pytest.mark.parametrize("shaper", ["tbf", "wire"])
+def test_fifty_changes_lose_and_turn_nothing(pair: Bench, shaper: str) -> None:
+    """A numbered train below the link's rate passes whole and in order while rate, queue or delay change."""
+    pair.lab.engine.attend(pair.lab.name)
+    link = pair.lab.link("h2")
+    if shaper == "wire":
+        link.set(delay="20ms")
+    ways = ("rate=8mbit", "rate=12mbit", "queue=100kb", "rate=10mbit")
+    delays = ("delay=5ms", "rate=12mbit,delay=40ms", "delay=0ms,jitter=0ms", "rate=9mbit,delay=20ms")
+
+    def change() -> None:
+        for number in range(50):
+            link.set((delays if shaper == "wire" else ways)[number % 4], direction="hub")
+        changed.append(time.time())
+
+    changed: list[float] = []
+    seen = passing(pair, count=4_000, rate=4e6, change=change)
+    assert seen["last"] > changed[0]  # all of them were made under way
+    assert (seen["received"], seen["late"], seen["twice"]) == (4_000, 0, 0)
+
+
+@pytest.mark.parametrize("pair", ["netns"], indirect=True)
+@pytest.mark.parametrize("shaper", ["tbf", "wire"])
+def test_a_lower_rate_holds_from_the_first_frame(pair: Bench, shaper: str) -> None:
+    """10 to 5 Mbit/s under a flood: no 100 ms hold more than 10.1, but for the one bucket that a change of it fills."""
+    pair.lab.engine.attend(pair.lab.name)
+    link = pair.lab.link("h2")
+    if shaper == "wire":
+        link.set(delay="20ms")
+    link.stats()
+    changed: list[float] = []
+
+    def change() -> None:
+        time.sleep(1.5)  # the flood's first part, at the old rate
+        link.set(rate="5mbit", direction="hub")
+        changed.append(time.time())
+
+    def refused() -> int:
+        """What found a queue full: before the first link, which takes 10 of the 11 Mbit/s, or before the second."""
+        return sum(sum(way.gone.values()) for way in (pair.lab.link("h1").stats()[0], link.stats()[1]))
+
+    before = refused()
+    seen = passing(pair, count=4_000, rate=11e6, change=change)
+    bucket = FRAME + 10_000_000 / 8 * 1e-3 if shaper == "tbf" else FRAME
+    start = seen["first"] + 0.2  # the empty link's own first bucket apart
+    arrivals = [seen["first"] + stamp for stamp in seen["arrivals"]]
+    later = [stamp for stamp in arrivals if stamp > start]
+    assert max(windows(later, 0.1)) <= 10.1e6 + bucket * 8 / 0.1
+    settled = [stamp for stamp in arrivals if stamp > changed[0] + 0.1]
+    rate = (len(settled) - 1) * FRAME * 8 / (settled[-1] - settled[0])
+    assert rate == pytest.approx(5e6, rel=0.03)
+    assert seen["late"] == seen["twice"] == 0
+    assert seen["received"] + refused() - before == 4_000  # the change itself took nothing

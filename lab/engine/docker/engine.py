@@ -125,6 +125,16 @@ class DockerEngine:
             self._remove(f"{container.RUN}={run}")
             raise
 
+    def revive(self, name: str, nodes: Sequence[str]) -> bool:
+        """Start stopped containers: Docker keeps them, and their networks, over its own restart too."""
+
+        def start(node: str) -> None:
+            with refusals(node, remedy=f"./inv down --name {name}, then up again"):
+                self._api.start(f"{name}-{node}")
+
+        self._each(start, nodes)
+        return bool(nodes)
+
     def remove(self, name: str, *, abandoned: bool = False) -> int:
         """Remove what the agent made in the fabric, then a lab's containers and networks."""
         if attendant := self._attendants.pop(name, None):

@@ -99,6 +99,10 @@ class NetnsEngine:
         keepers = {node.name: _there(place.node(node.name), plan.name, node.name) for node in plan.nodes}
         _raise_error(self._run(plan.name, lay, order.cables(plan, keepers)))
 
+    def revive(self, name: str, nodes: Sequence[str]) -> bool:  # noqa: ARG002 - there is nothing left of them
+        """A node whose processes ended is gone with its namespaces."""
+        return False
+
     def remove(self, name: str, *, abandoned: bool = False) -> int:  # noqa: ARG002 - nothing turns up later
         """End a lab's processes, with which its namespaces and cables go, and remove its folder."""
         if attendant := self._attendants.pop(name, None):

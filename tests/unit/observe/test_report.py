@@ -101,7 +101,7 @@ def test_the_status_document_has_what_the_blueprint_says(looked: Looked) -> None
         "state": "running",
     }
     link = document["links"][0]
-    assert link.keys() == {"name", "ends", "medium", "declared", "live", "state"}
+    assert link.keys() == {"name", "ends", "medium", "declared", "set", "cut", "mute", "live", "state"}
     assert (link["name"], link["ends"], link["medium"], link["state"]) == ("n1-n2", ["n1", "n2"], "coax", "up")
     assert [way["rate"] for way in link["declared"]] == [10_000_000, 10_000_000]
     assert [(way["shaper"], way["rate"]) for way in link["live"]] == [("tbf", 10_000_000), ("tbf", 10_000_000)]
