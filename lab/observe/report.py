@@ -134,7 +134,9 @@ def status_table(status: Status) -> RenderableType:
         links.add_row(link.name, now.link.spec.medium, _declared(link), _live(link, now, live), by, gone, word)
     notes = [Text(f"  {difference}", style="red") for difference in status.differences]
     if notes:
-        notes.append(Text(typed(f"  next: ./inv heal --name {plan.name}")))
+        lacking = any(difference.live == "missing" for difference in status.differences if difference.what == "state")
+        what = "./inv up, which makes it anew" if lacking else f"./inv heal --name {plan.name}"
+        notes.append(Text(typed(f"  next: {what}")))
     return Group(nodes, links, *notes)
 
 
