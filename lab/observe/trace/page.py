@@ -15,7 +15,7 @@ from lab.observe.trace import picture, text
 from lab.observe.trace.layers import short
 
 Document = dict[str, Any]
-MESSAGE_SHOWN = 200
+MESSAGE_SHOWN = 80
 LINE_SHOWN, LINES = 300, 40  # of what the programs said
 ROWS = 10  # of 16 bytes, of each part of a frame
 NOTHING_FROM_ELSEWHERE = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
@@ -101,7 +101,7 @@ def _conversation(trace: Document) -> str:
         f'aria-label="Sequence diagram">{picture.sequence(trace)}</div>{notes}'
         '<div class="card scroll" tabindex="0" role="region" aria-label="Every packet" style="margin-top:1rem">'
         "<table><caption>Every packet, from the first on; times are from its sending.</caption><thead><tr>"
-        '<th scope="col" class="figure">time</th><th scope="col" class="figure">number</th><th scope="col">from</th>'
+        '<th scope="col" class="figure">time</th><th scope="col" class="figure">no.</th><th scope="col">from</th>'
         f'<th scope="col">to</th><th scope="col">says</th></tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
         "</section>"
     )

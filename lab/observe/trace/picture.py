@@ -13,7 +13,7 @@ Document = dict[str, Any]
 Point = tuple[float, float]
 WIDTH, HEIGHT = 520, 360
 BOX_WIDTH, BOX_HEIGHT = 58, 30
-MOST_NODES = 16
+MOST_NODES, MOST_LABELS = 16, 6
 LANES = (130, 92, 70)  # between lifelines, for up to three, up to five, and more
 ROW, TOP, GUTTER = 34, 46, 84
 
@@ -39,6 +39,7 @@ def topology(trace: Document) -> str:
         f'<svg class="topology" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(words)}">',
         *_cables(trace, names, places),
         *_hops(trace, places),
+        *_labels(trace, places),
     ]
     for name in names:
         x, y = places[name]
@@ -94,15 +95,31 @@ def _cables(trace: Document, names: Sequence[str], places: dict[str, Point]) -> 
         ends = [end for end in link["ends"] if end in names]
         if link["name"] == "bus":
             yield f'<path class="cable" d="M20 {HEIGHT / 2} H{WIDTH - 20}"/>'
-            yield f'<text class="soft" x="{WIDTH - 20}" y="{HEIGHT / 2 - 8}" text-anchor="end">{_label(link)}</text>'
             yield from (f'<path class="cable" d="{_path([places[end], _tap(places[end])])}"/>' for end in ends)
         elif len(ends) == 2:  # noqa: PLR2004 - both are drawn
             first, second = places[ends[0]], places[ends[1]]
             yield f'<path class="cable" d="{_path([first, second])}"/>'
-            x, y = _between(first, second, 0.5)
-            if len(trace["links"]) <= 6:  # noqa: PLR2004 - else there is no room for words
-                side = 18 if y > HEIGHT / 2 else -10 if y < HEIGHT / 2 else 4
-                yield f'<text class="soft" x="{x:.1f}" y="{y + side:.1f}" text-anchor="middle">{_label(link)}</text>'
+
+
+def _labels(trace: Document, places: dict[str, Point]) -> Iterator[str]:
+    """The links' names and media, beside their middles."""
+    for link in trace["links"] if len(trace["links"]) <= MOST_LABELS else ():
+        if link["name"] == "bus":
+            columns = (len(places) + 1) // 2
+            aside = 0.0 if columns % 2 == 0 else (WIDTH - 100) / max(2, columns - 1) / 2
+            x, y, anchor = WIDTH / 2 + aside, HEIGHT / 2 - 8, "middle"
+        else:
+            x, y, anchor = _beside(*(places[end] for end in link["ends"]), around=trace["topology"] == "ring")
+        yield f'<text class="soft" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{_label(link)}</text>'
+
+
+def _beside(first: Point, second: Point, *, around: bool) -> tuple[float, float, str]:
+    """Where words on a cable stand: over or under a flat one; beside another, `around` on the circle's outer side."""
+    x, y = _between(first, second, 0.5)
+    if abs(first[1] - second[1]) < abs(first[0] - second[0]) / 4:
+        return x, y + (18 if y > HEIGHT / 2 else -10), "middle"
+    low = 4 if abs(y - HEIGHT / 2) < 1 else 14 if (y < HEIGHT / 2) != around else -6
+    return (x - 10, y + low, "end") if x < WIDTH / 2 else (x + 10, y + low, "start")
 
 
 def _label(link: Document) -> str:
