@@ -122,10 +122,12 @@ def choose(link: dict[str, Any], shaper: str, *, netem: bool) -> str:
     """How a link is to be shaped here: by `netem`, `tbf` or the software `wire`.
 
     Raises:
-        AgentError: netem was asked for, and the kernel has none.
+        AgentError: netem was asked for, and the kernel has none, or it cannot make this link true.
     """
-    if netem and shaper != "wire":
+    if netem and shaper != "wire" and link["by_netem"]:
         return "netem"
+    if shaper == "netem" and not link["by_netem"]:
+        raise AgentError("netem cannot keep a correlation of delays", link["name"], "leave --shaper out")
     if shaper == "netem":
         remedy = "leave --shaper out: the software wire makes such links on any kernel"
         raise AgentError("this kernel has no netem (sch_netem)", link["name"], remedy)

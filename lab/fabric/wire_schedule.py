@@ -66,7 +66,8 @@ class Dice:
 
     def __init__(self, seed: int, link: str, direction: int) -> None:
         self._random = random.Random(f"{seed}/{link}/{direction}")  # noqa: S311  repeatable, not secret
-        self._last_loss = self._random.random()
+        self._random.random()  # a draw that older wires made: the same seed goes on losing the same frames
+        self._last_lost = False
         self._last_deviation = self._random.gauss(0.0, 1.0)
 
     def throw(self, settings: Settings) -> Fate:
@@ -78,14 +79,13 @@ class Dice:
         draw = self._random.random
         loss, duplicate, corrupt, where, reorder = draw(), draw(), draw(), draw(), draw()
         deviation = self._random.gauss(0.0, 1.0)
-        if settings.loss_correlation:
-            rho = settings.loss_correlation
-            loss = self._last_loss = loss * (1 - rho) + self._last_loss * rho
+        likely = settings.loss + settings.loss_correlation * (self._last_lost - settings.loss)
+        lost = self._last_lost = loss < likely
         if settings.delay_correlation:
             rho = settings.delay_correlation
             deviation = self._last_deviation = deviation * sqrt(1 - rho * rho) + self._last_deviation * rho
         return Fate(
-            loss < settings.loss,
+            lost,
             duplicate < settings.duplicate,
             where if corrupt < settings.corrupt else None,
             reorder < settings.reorder,

@@ -37,8 +37,7 @@ class Settings:
         corrupt: Share that has one bit flipped beyond the Ethernet header.
         reorder: Share that skips the delay and so overtakes.
         queue: Bytes that may wait for the serialiser. The frame being sent and those in flight do not count.
-        loss_correlation: Weight of the last draw in the next one, as netem mixes them (so, as with netem,
-            small losses become rarer than declared).
+        loss_correlation: Of a frame's loss with the last one's. The share that is lost stays `loss`.
         delay_correlation: Correlation of one frame's jitter with the last one's. The standard deviation stays
             `jitter`.
     """

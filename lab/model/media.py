@@ -27,6 +27,9 @@ class Settings:
         duplicate: share of the frames that arrive twice, 0 to 1.
         corrupt: share of the frames that arrive with one bit turned over, 0 to 1.
         reorder: share of the frames that skip the delay and overtake, 0 to 1.
+        loss_correlation: how much likelier a frame is lost if the one before it was, 0 to 1: the correlation of the
+            two. As many are lost as ever, but in bursts.
+        delay_correlation: of a frame's jitter with that of the one before it, 0 to 1.
     """
 
     rate: int
@@ -38,6 +41,8 @@ class Settings:
     duplicate: float = 0.0
     corrupt: float = 0.0
     reorder: float = 0.0
+    loss_correlation: float = 0.0
+    delay_correlation: float = 0.0
 
     @property
     def frame(self) -> int:

@@ -246,7 +246,9 @@ def as_document(plan: LabPlan) -> dict[str, Any]:
 
 
 def _link_document(link: LinkPlan, seed: int) -> dict[str, Any]:
-    tc = {"netem": [("tc", *command) for command in link.commands("netem", seed)]}
+    tc = {}
+    if shaping.netem_suffices(link.link):
+        tc["netem"] = [("tc", *command) for command in link.commands("netem", seed)]
     if link.by_wire:
         tc["wire"] = [("tc", *command) for command in shaping.wire_commands(link.link)]
     else:

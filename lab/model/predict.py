@@ -18,6 +18,7 @@ UDP_HEADERS = 28  # bytes: IPv4 (RFC 791) and UDP (RFC 768)
 ICMP_HEADERS = 28  # bytes: IPv4 and an echo's header (RFC 792)
 TCP_HEADERS = 52  # bytes: IPv4, TCP (RFC 9293) and its timestamps option, padded (RFC 7323)
 SEGMENTS_PER_ACK = 2  # RFC 9293, 3.8.6.3: at least every second full segment is acknowledged
+ACK_PATIENCE = 0.04  # seconds that Linux waits for it (TCP_DELACK_MIN in include/net/tcp.h)
 _MEDIAN = math.sqrt(math.pi / 2)  # how much more a median scatters than a mean, of normal values
 LOSS_OF_FORMULAS = 0.02  # above it time-outs dominate, which they leave out (Padhye et al. 1998, fig. 7)
 
@@ -139,9 +140,11 @@ def tcp_goodput(settings: Settings, *, shared: bool = False) -> float:
     """Bit/s of TCP's payload on a busy link without loss: rate x (MTU - 52) / (MTU + 14).
 
     On a shared (half-duplex) link acknowledgements take part of the rate. Each is a frame of 66 bytes, and there is one
-    for two segments: rate x (MTU - 52) / (MTU + 14 + 66 / 2).
+    for two segments: rate x (MTU - 52) / (MTU + 14 + 66 / 2). Where the second takes longer than an acknowledgement may
+    wait, there is one for each.
     """
-    acknowledged = (TCP_HEADERS + ETHERNET_HEADER) / SEGMENTS_PER_ACK if shared else 0
+    segments = 1 if settings.frame_time > ACK_PATIENCE else SEGMENTS_PER_ACK
+    acknowledged = (TCP_HEADERS + ETHERNET_HEADER) / segments if shared else 0
     return settings.rate * (settings.mtu - TCP_HEADERS) / (settings.mtu + ETHERNET_HEADER + acknowledged)
 
 
@@ -241,7 +244,8 @@ def together(settings: Settings, shaper: str, seconds: float, frames: int) -> Pr
 def round_trip(forward: Settings, back: Settings, shaper: str, payload: int, echoes: int) -> Prediction:
     """The time of an echo over one link: `echo`, give or take 1 %, or 0.3 ms (netem) or 1 ms where that is more.
 
-    Under jitter a mean is held against it, whose standard error, sqrt((out² + back²) / echoes), comes on top.
+    Under jitter a mean is held against it, whose standard error, sqrt((out² + back²) / echoes), comes on top; of a
+    correlated jitter, as many as are `independent` of them count.
 
     Args:
         forward: one direction.
@@ -251,16 +255,29 @@ def round_trip(forward: Settings, back: Settings, shaper: str, payload: int, ech
         echoes: how many were answered.
     """
     value = echo((forward,), (back,), payload)
-    spread = math.hypot(propagation(forward)[1], propagation(back)[1]) / math.sqrt(max(echoes, 1))
+    spread = math.hypot(
+        *(propagation(way)[1] / math.sqrt(independent(echoes, way.delay_correlation)) for way in (forward, back))
+    )
     floor = TOLERANCE.trip_netem if shaper == "netem" else TOLERANCE.trip_other
     margin = max(TOLERANCE.trip * value, floor) + quantile() * spread
     return Prediction(value, value - margin, value + margin)
 
 
 def loss(settings: Settings, shaper: str, frames: int) -> Prediction:
-    """The share of so many datagrams that do not arrive: `missing`, within its 99 % interval (`loss_interval`)."""
+    """The share of so many datagrams that do not arrive: `missing`, within its 99 % interval (`loss_interval`).
+
+    Losses that come in bursts scatter more: so many frames tell as much as `independent` ones of them would.
+    """
     share = missing(settings, shaper)
-    return Prediction(share, *loss_interval(share, frames))
+    return Prediction(share, *loss_interval(share, independent(frames, settings.loss_correlation)))
+
+
+def independent(values: int, correlation: float) -> int:
+    """How many values without any correlation have a mean that scatters as much: values x (1 - c) / (1 + c).
+
+    For a correlation with the value before; with the one before that it is c², and so on (Bartlett 1946).
+    """
+    return max(1, round(values * (1 - correlation) / (1 + correlation)))
 
 
 def goodput(settings: Settings, round_trip_seconds: float, *, shared: bool = False) -> Prediction:
@@ -270,6 +287,8 @@ def goodput(settings: Settings, round_trip_seconds: float, *, shared: bool = Fal
         return Prediction(value, note="not judged: TCP holds back where frames are lost; predicted is a long stream's")
     if settings.reorder or settings.duplicate or settings.jitter:
         return Prediction(value, note="not judged: chance decides when frames arrive")
+    if shared and settings.frame_time > ACK_PATIENCE:
+        return Prediction(value, note="not judged: acknowledgements wait behind data, and TCP sends some of it twice")
     whole = tcp_goodput(settings, shared=shared)
     share = TOLERANCE.goodput + (TOLERANCE.fast_rate if settings.rate > TOLERANCE.fast else TOLERANCE.rate)
     return Prediction(whole, whole * (1 - share), whole * (1 + share))

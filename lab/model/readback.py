@@ -32,6 +32,8 @@ class Figures:
     duplicate: float = 0.0
     corrupt: float = 0.0
     reorder: float = 0.0
+    loss_correlation: float = 0.0
+    delay_correlation: float = 0.0
     queue: float = 0.0
     sent_bytes: int = 0
     sent_frames: int = 0
@@ -79,8 +81,6 @@ def link_figures(link: dict[str, Any], wire: dict[str, Any] | None) -> list[Figu
 def _wire(way: dict[str, Any], bucket: Figures) -> Figures:
     """A direction that the software wire carries; where it does not pace, the bucket at the far port does."""
     settings = dict(way["settings"])
-    for name in ("loss_correlation", "delay_correlation"):
-        settings.pop(name, None)
     gone = {"lost": way["lost"], **way["dropped"]}
     for reason, count in bucket.gone.items():
         gone[reason] = max(gone.get(reason, 0), count)
@@ -99,18 +99,30 @@ def _wire(way: dict[str, Any], bucket: Figures) -> Figures:
 def _netem(options: dict[str, Any], counters: dict[str, Any]) -> Figures:
     delay = options.get("delay", {})
     rate = options.get("rate", {}).get("rate", 0)
+    loss, correlation = _netem_loss(options)
     return Figures(
         shaper="netem",
         rate=rate * 8 or None,
         delay=delay.get("delay", 0.0),
         jitter=delay.get("jitter", 0.0),
-        loss=options.get("loss-random", {}).get("loss", 0.0),
+        delay_correlation=delay.get("correlation", 0.0),
+        loss=loss,
+        loss_correlation=correlation,
         duplicate=options.get("duplicate", {}).get("duplicate", 0.0),
         corrupt=options.get("corrupt", {}).get("corrupt", 0.0),
         reorder=options.get("reorder", {}).get("reorder", 0.0),
         queue=options.get("limit", 0),
         **counters,
     )
+
+
+def _netem_loss(options: dict[str, Any]) -> tuple[float, float]:
+    """Share and correlation, also from the chances that a burst begins and ends with (`shaping.bursts`)."""
+    if "loss-gemodel" not in options:
+        random = options.get("loss-random", {})
+        return random.get("loss", 0.0), random.get("correlation", 0.0)
+    begins, ends = (options["loss-gemodel"][name] for name in ("p", "r"))
+    return begins / max(begins + ends, 1e-12), 1 - begins - ends
 
 
 def departures(settings: Settings, live: Figures) -> list[tuple[str, str, str]]:
@@ -120,10 +132,12 @@ def departures(settings: Settings, live: Figures) -> list[tuple[str, str, str]]:
     found = []
     if live.shaper != "wire":  # tc counts whole bytes per second
         settings = replace(settings, rate=settings.rate // 8 * 8)
-    for name in ("rate", "delay", "jitter", "loss", "duplicate", "corrupt", "reorder"):
+    names = ["rate", "delay", "jitter", "loss", "duplicate", "corrupt", "reorder"]
+    names += ["loss_correlation"] * bool(settings.loss) + ["delay_correlation"] * bool(settings.jitter)
+    for name in names:
         declared, actual = getattr(settings, name), getattr(live, name) or 0.0
         if not _same(declared, actual):
-            found.append((name, f"{declared:g}", f"{actual:g}"))
+            found.append((name.replace("_", "-"), f"{declared:g}", f"{actual:g}"))
     held = shaping.netem_limit(settings) if live.shaper == "netem" else settings.queue
     if not _same(held, live.queue):
         found.append(("queue", f"{held:g}", f"{live.queue:g}"))

@@ -60,13 +60,37 @@ def netem(settings: Settings, device: str, seed: int | None = None) -> Command:
         options += ["delay", _time(settings.delay)]
         if settings.jitter:
             options += [_time(settings.jitter), "distribution", "normal"]
-    for name in ("loss", "duplicate", "corrupt", "reorder"):
+    if settings.loss and settings.loss_correlation:
+        options += ["loss", "gemodel", *map(_percent, bursts(settings))]
+    elif settings.loss:
+        options += ["loss", _percent(settings.loss)]
+    for name in ("duplicate", "corrupt", "reorder"):
         if value := getattr(settings, name):
-            options += [name, f"{value * 100:.6g}%"]
+            options += [name, _percent(value)]
     options += ["rate", f"{settings.rate}bit"]
     if seed is not None:
         options += ["seed", str(seed)]
     return ("qdisc", "replace", "dev", device, "root", "handle", "1:", "netem", *options)
+
+
+def bursts(settings: Settings) -> tuple[float, float]:
+    """The two chances of a simple Gilbert model: that losing begins with a frame, and that it ends with one.
+
+    With loss L and correlation c: L x (1 - c) and (1 - L) x (1 - c). So a share L is lost in the long run, and a frame
+    after a lost one with the chance L + c x (1 - L) (Gilbert 1960; Salsano et al. 2009, `loss gemodel` of netem). The
+    other way that tc-netem(8) offers, `loss PERCENT CORRELATION`, loses far fewer than it says.
+    """
+    return settings.loss * (1 - settings.loss_correlation), (1 - settings.loss) * (1 - settings.loss_correlation)
+
+
+def netem_suffices(link: Link) -> bool:
+    """Whether netem makes a link true.
+
+    It takes a correlation of delays, and loses it: it looks a delay up by the last bits of a random number, and only
+    the first ones are correlated (sch_netem.c, tabledist).
+    """
+    ways = (link.spec.forward.settings, link.spec.back.settings)
+    return not any(way.jitter and way.delay_correlation for way in ways)
 
 
 def netem_limit(settings: Settings) -> int:
@@ -186,6 +210,10 @@ def fill(command: Iterable[str], devices: Mapping[str, str]) -> Command:
         *words[:1],
         *(devices.get(word, word) if before == "dev" else word for before, word in pairwise(words)),
     )
+
+
+def _percent(share: float) -> str:
+    return f"{share * 100:.6g}%"
 
 
 def _time(seconds: float) -> str:

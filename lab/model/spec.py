@@ -3,8 +3,9 @@
     SPEC      = DIRECTION [ "/" DIRECTION ]        first end to second, then back
     DIRECTION = [ MEDIUM ] { "," KEY "=" VALUE }   settings over the medium's; empty: as all links are
 
-Keys: rate, delay, jitter, loss, duplicate, corrupt, reorder, mtu, queue, length. Units are required and
-written as tc writes them; `mtu` alone is a plain number of bytes, as in ip(8); `queue` is a size or a time.
+Keys: rate, delay, jitter, delay-correlation, loss, loss-correlation, duplicate, corrupt, reorder, mtu, queue, length.
+Units are required and written as tc writes them; `mtu` alone is a plain number of bytes, as in ip(8); `queue` is a size
+or a time.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ _T = TypeVar("_T")
 LOWEST_RATE, HIGHEST_RATE = 80, 100_000_000_000  # bit/s: ten bytes a second; what a veth can carry at all
 LONGEST_DELAY = 60.0  # seconds
 SMALLEST_MTU, LARGEST_MTU = 68, 65_535  # bytes: RFC 791; what a veth takes
+HIGHEST_CORRELATION = 0.99  # with 1, nothing would ever change
 LARGEST_QUEUE = 2**32 - 1  # bytes: the kernel counts a queue in 32 bits (linux/pkt_sched.h, tc_tbf_qopt)
 
 
@@ -145,7 +147,7 @@ def apply(settings: Settings, given: dict[str, str], seconds_per_km: float | Non
     for key, text in given.items():
         if key in ("queue", "length"):
             continue
-        values[key] = _read(key, text, _READERS[key])
+        values[key.replace("-", "_")] = _read(key, text, _READERS[key])
     result = replace(settings, **values)
     if "length" in given:
         if seconds_per_km is None:
@@ -153,6 +155,7 @@ def apply(settings: Settings, given: dict[str, str], seconds_per_km: float | Non
         way = _read("length", given["length"], units.length) * seconds_per_km
         result = replace(result, delay=round(result.delay + way, 9))
     _check_figures(result)  # before they are reckoned with
+    _check_correlations(result, given)
     if "queue" in given:
         result = replace(result, queue=_queue(given["queue"], result.rate))
     elif values.keys() & {"rate", "mtu"}:
@@ -188,6 +191,15 @@ def _check_figures(settings: Settings) -> None:
         raise SpecError(f"mtu: {settings.mtu} is out of range", remedy=f"{SMALLEST_MTU} to {LARGEST_MTU} bytes")
 
 
+def _check_correlations(settings: Settings, given: dict[str, str]) -> None:
+    for key, of in CORRELATIONS.items():
+        correlation = getattr(settings, key.replace("-", "_"))
+        if correlation > HIGHEST_CORRELATION:
+            raise SpecError(f"{key}: {units.say_share(correlation)} is out of range", remedy="up to 99%")
+        if key in given and correlation and not getattr(settings, of):
+            raise SpecError(f"{key}: there is no {of} on this link", remedy=f"give {of} too")
+
+
 def _check_queue(settings: Settings) -> Settings:
     if settings.queue > LARGEST_QUEUE:
         raise SpecError("queue: that is out of range", remedy=f"up to {LARGEST_QUEUE}b")
@@ -209,13 +221,17 @@ _READERS: dict[str, Callable[[str], float]] = {
     "rate": units.rate,
     "delay": units.time,
     "jitter": units.time,
+    "delay-correlation": units.share,
     "loss": units.share,
+    "loss-correlation": units.share,
     "duplicate": units.share,
     "corrupt": units.share,
     "reorder": units.share,
     "mtu": _mtu,
 }
 KEYS = (*_READERS, "queue", "length")
+CORRELATIONS = {"loss-correlation": "loss", "delay-correlation": "jitter"}
+"""What each is a correlation of."""
 
 
 def _known(key: str) -> str:

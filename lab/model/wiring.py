@@ -16,6 +16,7 @@
             "alias": "wl1a2b3c4d/h1-hub",  what the link's bridge carries: what was changed since `up` (`model.change`)
             "cut": [], "mute": [],     nodes whose port is down, whose frames are dropped
             "by_wire": false,          whether the software wire carries it where there is no netem
+            "by_netem": true,          whether netem makes it true where there is one
             "directions": [{…}, …]}],  for the wire: bit/s, seconds, shares and bytes (see `fabric.wire`)
  "probes": [{"from": "h1", "to": "198.18.0.3", "why": "h1-hub"}, …]}
 """
@@ -117,6 +118,7 @@ def _link(link: LinkPlan, plan: LabPlan) -> dict[str, Any]:
         "cut": sorted(link.change.cut),
         "mute": sorted(link.change.mute),
         "by_wire": link.by_wire,
+        "by_netem": shaping.netem_suffices(link.link),
         "directions": shaping.wire_directions(link.link),
     }
 

@@ -46,10 +46,14 @@ def settings(way: Settings | Figures) -> str:
     words = [say_rate(way.rate) if way.rate else "no limit"]
     if way.delay:
         words.append(say_time(way.delay) + (f" ± {say_time(way.jitter)}" if way.jitter else ""))
+    if way.jitter and way.delay_correlation:
+        words[-1] += f" correlated by {say_share(way.delay_correlation)}"
+    if way.loss:
+        bursts = f" in bursts (correlation {say_share(way.loss_correlation)})" if way.loss_correlation else ""
+        words.append(f"{say_share(way.loss)} lost{bursts}")
     words += [
         f"{say_share(getattr(way, name))} {word}"
         for name, word in (
-            ("loss", "lost"),
             ("duplicate", "doubled"),
             ("corrupt", "corrupt"),
             ("reorder", "reordered"),
@@ -266,8 +270,9 @@ def plan_commands(plan: LabPlan) -> str:
     end = plan.links[0].link.ends[0]
     lines = [f"tc commands ({end}@{plan.links[0].name} is the port of {end} on that link)"]
     for link in plan.links:
-        if plan.spec.shaper == "wire":
-            lines.append(f"# {link.name}: the software wire carries it")
+        if plan.spec.shaper == "wire" or not shaping.netem_suffices(link.link):
+            why = "" if plan.spec.shaper == "wire" else ", for netem cannot correlate delays"
+            lines.append(f"# {link.name}: the software wire carries it{why}")
             lines += (f"  tc {' '.join(command)}" for command in shaping.wire_commands(link.link))
             continue
         if link.by_wire:

@@ -23,6 +23,7 @@ IMPAIRED = {
     "h5": "coax,corrupt=5%",
     "h6": "coax,delay=30ms,jitter=5ms",
     "h7": "coax,delay=20ms,reorder=10%",
+    "h8": "coax,loss=5%,loss-correlation=50%",
 }
 
 

@@ -62,6 +62,15 @@ def test_reordered_frames_overtake(guest: Guest) -> None:
     assert seen["late"] > 0
 
 
+def test_lost_frames_come_in_bursts(guest: Guest) -> None:
+    """With `loss-correlation`, a frame after a lost one is lost with the chance that the SPEC says (5 sigma)."""
+    words = {"name": "bursts", "nodes": 2, "topology": "bus", "media": "coax,loss=10%,loss-correlation=75%"}
+    there = set(guest.call("survivors", SECONDS, words=words, count=2 * FRAMES))
+    lost = set(range(2 * FRAMES)) - there
+    again = sum(number + 1 in lost for number in lost) / len(lost)
+    assert again == pytest.approx(0.775, abs=5 * (0.775 * 0.225 / len(lost)) ** 0.5)
+
+
 def test_doubled_frames_come_twice(guest: Guest) -> None:
     """With `duplicate`, the share that comes twice is in the 99.99 % interval, and all come once."""
     seen = passage(guest, f"{ROOMY},duplicate=5%")

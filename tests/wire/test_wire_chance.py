@@ -30,6 +30,16 @@ def test_loss_is_counted_and_repeatable(bench: Bench, tools: Tools) -> None:
     assert arrived_numbers(bench, tools, {"loss": 0.05}, seed=2)[0] != numbers
 
 
+def test_losses_come_in_bursts_where_asked_for(bench: Bench, tools: Tools) -> None:
+    """As many are lost, but far oftener after a lost one; and the same ones for the same seed."""
+    direction = {"loss": 0.2, "loss_correlation": 0.75}
+    numbers, lost = arrived_numbers(bench, tools, direction)
+    assert lost == pytest.approx(200, abs=2.576 * sqrt(COUNT * 0.2 * 0.8 * 1.75 / 0.25))
+    gone = set(range(COUNT)) - set(numbers)
+    assert sum(number + 1 in gone for number in gone) / lost == pytest.approx(0.8, abs=0.1)
+    assert arrived_numbers(bench, tools, direction) == (numbers, lost)
+
+
 def test_duplicates_arrive_twice(bench: Bench, tools: Tools) -> None:
     """A share of the datagrams arrives twice, one after the other, and as many are counted."""
     with bench.wire(bench.link("ab", {"duplicate": 0.3}, {})) as wire, bench.node("b").udp(7000) as ear:

@@ -210,12 +210,19 @@ def test_a_smaller_loss_loses_some_of_the_same_frames() -> None:
     assert lost_frames(make(Settings(loss=0.05)), 1000) < lost_frames(make(Settings(loss=0.2)), 1000)
 
 
-def test_correlated_loss_is_mixed_as_netem_does() -> None:
-    """Each draw is the last one and a new one, weighed; with correlation 1 the first decides for ever."""
-    assert len(lost_frames(make(Settings(loss=0.5, loss_correlation=1.0)), 100)) in {0, 100}
-    lost = lost_frames(make(Settings(loss=0.5, loss_correlation=0.9)), 5000)
-    runs = sum(1 for number in lost if number + 1 in lost) / len(lost)
-    assert runs > 0.75  # 0.5 if they were independent
+def test_correlated_losses_come_in_bursts() -> None:
+    """As many frames are lost as without a correlation; after a lost one, with the chance loss + c x (1 - loss)."""
+    count = 100_000
+    lost = lost_frames(make(Settings(loss=0.05, loss_correlation=0.5)), count)
+    assert len(lost) / count == pytest.approx(0.05, abs=4 * sqrt(0.05 * 0.95 * 3 / count))
+    after = sum(number + 1 in lost for number in lost) / len(lost)
+    assert after == pytest.approx(0.05 + 0.5 * 0.95, abs=4 * sqrt(0.525 * 0.475 / (0.05 * count)))
+
+
+def test_without_a_correlation_the_losses_are_as_ever() -> None:
+    """A correlation of nothing changes no frame's fate."""
+    plain, none = Settings(loss=0.2), Settings(loss=0.2, loss_correlation=0.0)
+    assert lost_frames(make(plain), 1000) == lost_frames(make(none), 1000)
 
 
 def test_duplicates_come_right_after_their_original() -> None:

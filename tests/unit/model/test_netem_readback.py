@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from lab.model import readback
 from lab.model.media import Settings
+from lab.model.spec import parse
 
 SAMPLE = Path(__file__).with_name("netem_qdisc.json")
 
@@ -23,12 +26,14 @@ def test_every_figure_is_read() -> None:
         duplicate=0.02,
         corrupt=0.03,
         reorder=0.04,
+        loss_correlation=0.1,
+        delay_correlation=0.25,
         queue=1234,
     )
 
 
 def test_only_what_differs_is_told() -> None:
-    """A direction that is declared like the sample differs in nothing but the limit, which is not its own."""
+    """A direction that is declared like the sample differs in the limit, which is not its own, and correlations."""
     settings = Settings(
         rate=2400,
         queue=10_000,
@@ -41,4 +46,17 @@ def test_only_what_differs_is_told() -> None:
         reorder=0.04,
     )
     found = readback.departures(settings, readback.figures(json.loads(SAMPLE.read_text())))
-    assert [name for name, *_ in found] == ["queue"]
+    assert [name for name, *_ in found] == ["loss-correlation", "delay-correlation", "queue"]
+
+
+def test_bursts_are_read_back_as_they_were_declared() -> None:
+    """From the two chances that netem has, rounded as tc rounds them: share and correlation."""
+    settings = parse("coax,loss=1%,loss-correlation=25%").forward.settings
+    options = {"limit": 42, "rate": {"rate": 1_250_000}}
+    options |= {"loss-gemodel": {"p": 0.0075, "r": 0.7425, "1-h": 1, "1-k": 0}}
+    live = readback.figures({"kind": "netem", "options": options})
+    assert [live.loss, live.loss_correlation] == [pytest.approx(0.01), pytest.approx(0.25)]
+    assert readback.departures(settings, live) == []
+    options["loss-gemodel"] = {"p": 0.0075, "r": 0.5, "1-h": 1, "1-k": 0}
+    found = readback.departures(settings, readback.figures({"kind": "netem", "options": options}))
+    assert [name for name, *_ in found] == ["loss", "loss-correlation"]

@@ -66,6 +66,7 @@ def test_a_netem_for_every_medium(name: str) -> None:
         ("wireless,jitter=0s,loss=0%", "limit 49 delay 2000us rate 11000000bit"),
         ("coax,delay=1.5us", "limit 43 delay 1500ns rate 10000000bit"),
         ("coax,length=10m", "limit 43 delay 50ns rate 10000000bit"),
+        ("coax,loss=1%,loss-correlation=25%", "limit 42 loss gemodel 0.75% 74.25% rate 10000000bit"),
         ("coax,loss=33.3333%", "limit 42 loss 33.3333% rate 10000000bit"),
         ("fibre,length=200km", "limit 950 delay 1000us rate 1000000000bit"),
     ],
@@ -74,6 +75,15 @@ def test_netem_takes_every_figure(text: str, options: str) -> None:
     """In tc's order and units; nanoseconds where microseconds would not be whole."""
     command = shaping.netem(parse(text).forward.settings, "veth1")
     assert " ".join(command) == f"qdisc replace dev veth1 root handle 1: netem {options}"
+
+
+def test_netem_is_not_asked_to_correlate_delays() -> None:
+    """It would take it, and do nothing of it; where there is no jitter there is nothing to correlate."""
+    text = "coax,delay=5ms,jitter=1ms,delay-correlation=25%"
+    star = build("star", 2, "coax", {"h1": text, "h2": f"coax/{text}"})
+    assert [shaping.netem_suffices(link) for link in star.links] == [False, False]
+    calm = build("star", 2, text, {"h1": "jitter=0s", "h2": "coax,loss=1%,loss-correlation=25%"})
+    assert [shaping.netem_suffices(link) for link in calm.links] == [True, True]
 
 
 def test_a_seed_is_given_only_where_asked_for() -> None:

@@ -24,7 +24,9 @@ ALL_MEDIA = f"there are {', '.join([*MEDIA, 'twisted-pair'])}"
         ("rate=2mbit", "rate", 2_000_000),
         ("delay=270ms", "delay", 0.27),
         ("delay=5ms,jitter=1ms", "jitter", 0.001),
+        ("delay=5ms,jitter=1ms,delay-correlation=25%", "delay_correlation", 0.25),
         ("loss=1%", "loss", 0.01),
+        ("loss=1%,loss-correlation=25%", "loss_correlation", 0.25),
         ("duplicate=0.5%", "duplicate", 0.005),
         ("corrupt=0.1%", "corrupt", 0.001),
         ("delay=5ms,reorder=25%", "reorder", 0.25),
@@ -46,7 +48,28 @@ def test_every_key_is_tested_above() -> None:
     """A new key needs a new row, and a place in the blueprint's list."""
     assert set(spec.KEYS) == {
         *("rate", "delay", "jitter", "loss", "duplicate", "corrupt", "reorder", "mtu", "queue", "length"),
+        *("loss-correlation", "delay-correlation"),
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "what", "remedy"),
+    [
+        ("loss-correlation=25%", "loss-correlation: there is no loss on this link", "give loss too"),
+        ("delay=5ms,delay-correlation=25%", "delay-correlation: there is no jitter on this link", "give jitter too"),
+        ("loss=1%,loss-correlation=100%", "loss-correlation: 100 % is out of range", "up to 99%"),
+    ],
+)
+def test_a_correlation_is_one_of_something(text: str, what: str, remedy: str) -> None:
+    """Alone it would do nothing, and with 100 % nothing would ever change."""
+    with pytest.raises(SpecError) as caught:
+        parse(text)
+    assert (caught.value.what, caught.value.remedy) == (what, remedy)
+
+
+def test_a_link_without_loss_may_inherit_its_correlation() -> None:
+    """All links lose in bursts, and this one loses nothing: that is no mistake."""
+    assert parse("loss=0%", default="coax,loss=1%,loss-correlation=25%").forward.settings.loss == 0
 
 
 @pytest.mark.parametrize("name", MEDIA)

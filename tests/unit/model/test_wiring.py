@@ -128,6 +128,15 @@ def test_the_agent_chooses_a_shaper_by_it(plan: LabPlan) -> None:
         assert caught.value.where == link["name"]
 
 
+def test_delays_that_are_correlated_are_never_netems() -> None:
+    """The software wire carries such a link on any kernel, and who forces netem is told why it cannot be."""
+    plan = decide(LabSpec(nodes=2, links=(("h1", "coax,delay=5ms,jitter=1ms,delay-correlation=50%"),)))
+    first, second = _document(plan)["links"]
+    assert [agent.choose(link, "auto", netem=True) for link in (first, second)] == ["wire", "netem"]
+    with pytest.raises(AgentError, match="netem cannot keep a correlation of delays"):
+        agent.choose(first, "netem", netem=True)
+
+
 @pytest.mark.parametrize("kind", SHAPES)
 @pytest.mark.parametrize("count", [2, 3, 8])
 def test_probes_cover_every_port_and_one_long_way(kind: str, count: int) -> None:
