@@ -145,15 +145,20 @@ def passage(words: dict[str, Any], size: int, count: int, rate: float) -> dict[s
 def survivors(words: dict[str, Any], count: int) -> list[int]:
     """Which of so many numbered datagrams come through the first link of a lab."""
     with netem_lab(words) as lab:
-        way = ways(lab.name, lab.plan.links[0], lab.status())[0]
-        receiver = lab.start(way.receiver, ["python3", "-c", RECEIVE, str(PORT)])
-        lines = receiver.lines()
-        if next(lines) != ("stdout", "ready"):
-            raise RuntimeError(list(lines))
-        sender = lab.start(way.sender, ["python3", "-c", SEND, way.target, str(PORT), str(count)])
-        if said := list(sender.lines()):
-            raise RuntimeError(said)
-        return [int(word) for _, text in lines for word in text.split()]
+        return survivors_on(lab, count)
+
+
+def survivors_on(lab: Lab, count: int) -> list[int]:
+    """The same, on a lab that is there."""
+    way = ways(lab.name, lab.plan.links[0], lab.status())[0]
+    receiver = lab.start(way.receiver, ["python3", "-c", RECEIVE, str(PORT)])
+    lines = receiver.lines()
+    if next(lines) != ("stdout", "ready"):
+        raise RuntimeError(list(lines))
+    sender = lab.start(way.sender, ["python3", "-c", SEND, way.target, str(PORT), str(count)])
+    if said := list(sender.lines()):
+        raise RuntimeError(said)
+    return [int(word) for _, text in lines for word in text.split()]
 
 
 def sample(options: list[str]) -> list[dict[str, Any]]:

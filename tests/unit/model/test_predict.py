@@ -223,6 +223,13 @@ def test_tcp_on_a_slow_shared_link_is_told_and_not_judged() -> None:
     assert predict.goodput(modem, 1.0).judged
 
 
+def test_tcp_on_a_long_shared_link_is_told_and_not_judged() -> None:
+    """There acknowledgements wait behind the data that TCP tries the link with: it ends its quick start too early."""
+    assert not predict.goodput(SATELLITE, 0.541, shared=True).judged
+    assert predict.goodput(SATELLITE, 0.541).judged
+    assert predict.goodput(COAX, 0.0013, shared=True).judged
+
+
 def test_tcp_is_judged_where_nothing_is_left_to_chance() -> None:
     """Coax within 1 %, fibre within 2.5 %; a lossy link is told beside its bound, one with jitter beside all it has."""
     coax = predict.goodput(COAX, 0.001)
