@@ -10,7 +10,7 @@ from lab.exercises.exercise import Exercise
 
 ORDER = (
     *("two_programs", "udp", "unix_socket", "ports", "who_hears_what", "round_the_ring", "how_long", "tcp_and_loss"),
-    *("broken_link", "four_layers", "password", "blackjack", "rps"),
+    *("broken_link", "four_layers", "password", "blackjack", "rps", "servers"),
 )
 
 

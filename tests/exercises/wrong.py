@@ -92,4 +92,12 @@ WRONG = (
     _wrong("rps", "the same salt each time", (2,), ("player.py", "secrets.token_hex(16)", '"ab" * 16')),
     _wrong("rps", "always paper", (3,), ("player.py", 'secrets.choice(["rock", "paper", "scissors"])', '"paper"')),
     _wrong("rps", "reveals something else", (1, 2, 3), ("player.py", "reveal {choice}", "reveal rock")),
+    _wrong("servers", "takes a print server for software", (1,), (ANSWERS, 'print = "hardware"', 'print = "software"')),
+    _wrong(
+        "servers",
+        "prints what comes at once",
+        (3,),
+        ("printer.py", "job += piece", 'open("/root/printed.txt", "ab").write(piece)'),
+    ),
+    _wrong("servers", "takes one piece for the job", (2, 3), ("printer.py", "while piece", "if piece")),
 )

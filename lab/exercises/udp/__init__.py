@@ -17,7 +17,7 @@ QUICKLY_SECONDS = 8.0
 def _talk(trial: Trial) -> tuple[list[Heard], list[Frame]]:
     def find() -> tuple[list[Heard], list[Frame]]:
         with trial.ear("h1") as frames:
-            heard = trial.run("server.py@h1", f"client.py@h2 h1 '{MESSAGE}'")
+            heard = trial.run("server.py@h1", f"client.py@h2 h1 '{MESSAGE}'", timeout=2 * QUICKLY_SECONDS)
         return heard, frames
 
     return trial.once("talk", find)
