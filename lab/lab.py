@@ -126,7 +126,7 @@ class Lab:
     def _same(record: LabRecord, spec: LabSpec) -> LabSpec:
         """The words of the lab that is there, if they are the ones that were asked for."""
         there = record.spec
-        if there is None or there != replace(spec, pool=pool_of(spec) or there.pool):
+        if there is None or not same_lab(there, replace(spec, pool=pool_of(spec) or there.pool)):
             raise NameTakenError(
                 "a lab of this name is there, and it is another one" + (f" ({summary(there)})" if there else ""),
                 where=spec.name,
@@ -334,6 +334,13 @@ def remove(engine: Engine, name: str, say: Say = unheard) -> int:
     """
     with engine.claim(name, "down", say, patience=PATIENCE_SECONDS) as abandoned:
         return engine.remove(name, abandoned=abandoned)
+
+
+def same_lab(one: LabSpec, other: LabSpec) -> bool:
+    """Whether two descriptions mean the same lab, in whichever order and by whichever names they give its links."""
+    if replace(one, media="", links=()) != replace(other, media="", links=()):
+        return False
+    return check_words(one) == check_words(other)
 
 
 def summary(spec: LabSpec) -> str:

@@ -46,8 +46,6 @@ HELP = {
     "corrupt": "share of the frames with one bit turned over",
     "reorder": "share of the frames that overtake",
     "queue": "what may wait: bytes as 64kb, or the time that it lasts, as 50ms",
-    "watch": "show rates, queues and drops of every link, until Ctrl-C",
-    "interval": "seconds between two looks",
     "routing": "clockwise or shortest; they differ on a ring",
     "engine": "auto, docker or netns",
     "pool": "addresses to take instead of a free block of 198.18.0.0/15",

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from lab import links
 from lab.lab import Lab
 from lab.model.plan import LabSpec
 from tests.engine_contract import needed
@@ -159,3 +160,26 @@ def test_a_lower_rate_holds_from_the_first_frame(pair: Bench, shaper: str) -> No
     assert rate == pytest.approx(5e6, rel=0.03)
     assert seen["late"] == seen["twice"] == 0
     assert seen["received"] + refused() - before == 4_000  # the change itself took nothing
+
+
+def test_a_cut_ring_goes_the_other_way_round() -> None:
+    """Told by the TTL of what arrives: n1's words reach n4 over n2 and n3 then, and healed, by the ring as before."""
+    needed("netns")
+    with Lab.up(LabSpec(name=f"t{os.getpid()}-round", topology="ring"), "netns") as lab:
+        bench = Bench(lab)
+        tables = {node.name: bench.out(node.name, "ip", "route") for node in lab.plan.nodes}
+
+        def ttl(node: str, target: str) -> str:
+            return next(word for word in bench.out(node, "ping", "-c", "1", target).split() if word.startswith("ttl="))
+
+        # Clockwise, request and answer together go round once: n4's answer comes straight over n4-n1.
+        assert [ttl("n1", "n4"), ttl("n2", "n1")] == ["ttl=64", "ttl=64"]
+        assert [ttl("n4", "n1"), ttl("n1", "n2")] == ["ttl=62", "ttl=62"]
+        links.cut(lab.engine, lab.plan, "n4-n1", reroute=True)
+        assert [ttl("n1", "n4"), ttl("n4", "n1"), ttl("n2", "n1")] == ["ttl=62", "ttl=62", "ttl=64"]
+        with bench.running("n1", "tcpdump", "-i", "any", "-nvl", "udp", until="listening") as (_, lines):
+            bench.result("n2", *METER, "send", "n1", "--count", "1")  # nobody takes it there
+            assert "ttl 64" in next(text for _, text in lines if "ttl" in text)  # n2 is next to n1 this way round
+        assert lab.status().differences == ()
+        assert [each.live for each in lab.heal()] == ["cut"]
+        assert {node.name: bench.out(node.name, "ip", "route") for node in lab.plan.nodes} == tables
