@@ -60,6 +60,7 @@ class More(TypedDict, total=False):
     pool: str
     shaper: str
     seed: int
+    image: str
     name: str
 
 
@@ -69,7 +70,8 @@ def star(nodes: int = 4, media: str | Medium = "coax", **more: Unpack[More]) -> 
     Args:
         nodes: how many hosts, 2 to 250; the hub comes on top.
         media: what all links are made of: a SPEC, or a medium of the catalogue (`lab.MEDIA`).
-        more: `links` (a SPEC for single links), `seed`, `shaper`, `pool`, `name`.
+        more: `links` (a SPEC for single links), `seed`, `shaper`, `pool`, `name`; `image`, of one's own, for all nodes
+            on Docker: its Dockerfile begins with `FROM wirelab-node:latest`.
 
     Raises:
         WordsError: a medium is not of the catalogue. What else is wrong, `Lab.up` says.

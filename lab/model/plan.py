@@ -33,6 +33,7 @@ class LabSpec:
     pool: str = ""
     shaper: str = "auto"
     seed: int = 1
+    image: str = ""
 
     def to_json(self) -> str:
         """The words as one line."""

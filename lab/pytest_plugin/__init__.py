@@ -43,8 +43,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Say what the marker means."""
     config.addinivalue_line(
         "markers",
-        "lab(topology, nodes, media, links, routing, shaper, seed, scope, pcap): the lab that the fixture `lab` gives; "
-        "a list of values parametrises the test",
+        "lab(topology, nodes, media, links, routing, shaper, seed, image, scope, pcap): the lab that the fixture `lab` "
+        "gives; a list of values parametrises the test",
     )
     config.stash[KEPT] = []
 

@@ -59,9 +59,8 @@ def _wish(words: Mapping[str, Any]) -> Wish:
     given = {key: value for key, value in words.items() if key not in OWN}
     if "media" in given:
         given["media"] = spec_of(given["media"])
-    for key in ("links", "files"):
-        if key in given:
-            given[key] = tuple((name, spec_of(value)) for name, value in given[key].items())
+    if "links" in given:
+        given["links"] = tuple((name, spec_of(value)) for name, value in given["links"].items())
     spec = LabSpec(**given)
     check_words(spec)
     wish = Wish(spec, words.get("scope", "session"), words.get("pcap", True))

@@ -28,7 +28,7 @@ from lab.engine.docker.creation import Creation
 from lab.engine.docker.process import DockerProcess
 from lab.engine.docker.store import DockerImageStore
 from lab.engine.owner import Owner
-from lab.errors import EngineError
+from lab.errors import EngineError, ImageError
 from lab.model import wiring
 from lab.model.plan import LabPlan, LabSpec
 
@@ -119,7 +119,7 @@ class DockerEngine:
         image = self.prepare(say)
         run = uuid.uuid4().hex
         try:
-            Creation(self._api, plan, image, run, owner=owner, in_flight=IN_FLIGHT).perform(say)
+            Creation(self._api, plan, self._own(plan) or image, run, owner=owner, in_flight=IN_FLIGHT).perform(say)
         except BaseException:
             say("removing what was made")
             self._remove(f"{container.RUN}={run}")
@@ -134,6 +134,18 @@ class DockerEngine:
 
         self._each(start, nodes)
         return bool(nodes)
+
+    def _own(self, plan: LabPlan) -> str:
+        """The image that the words name, if they name one.
+
+        Raises:
+            ImageError: it is not here.
+        """
+        image = plan.spec.image
+        if image and not self._images.has(image if ":" in image else f"{image}:latest"):
+            remedy = f"docker build --tag {image} FOLDER; its Dockerfile begins with FROM wirelab-node:latest"
+            raise ImageError("there is no such image here", where=image, remedy=remedy)
+        return image
 
     def remove(self, name: str, *, abandoned: bool = False) -> int:
         """Remove what the agent made in the fabric, then a lab's containers and networks."""

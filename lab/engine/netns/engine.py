@@ -77,6 +77,9 @@ class NetnsEngine:
     def create(self, plan: LabPlan, say: Say, owner: Owner | None = None) -> None:
         """Make the fabric, all nodes at once, and the cables between them."""
         commands.check_machine()
+        if plan.spec.image:
+            what = "the embedded engine has no images: its nodes run the host's programs"
+            raise EngineError(what, where=plan.spec.image, remedy="--engine docker")
         place = Folder(plan.name)
         say(f"making {len(plan.nodes)} nodes and {len(plan.links)} links")
 
