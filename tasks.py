@@ -61,19 +61,28 @@ def _must(command: list[str]) -> None:
 
 
 @task(positional=["what"])
-def bench(_: Context, what: str, nodes: str = "16", quick: bool = False, only: str = "", json: bool = False) -> None:
-    """Measure: the time of `up`, the accuracy of links, every medium; `killed` and `together`: what a crash leaves."""
+def bench(
+    _: Context,
+    what: str,
+    nodes: str = "16",
+    quick: bool = False,
+    only: str = "",
+    minutes: str = "60",
+    json: bool = False,
+) -> None:
+    """Measure: `up`, `accuracy`, `media`; `killed`, `together`, `soak`: what is left, and what grows."""
     benchmarks: dict[str, Callable[..., None]] = {
         "up": _bench_up,
         "accuracy": _bench_accuracy,
         "media": _bench_media,
         "killed": _bench_killed,
         "together": _bench_together,
+        "soak": _bench_soak,
     }
     if what not in benchmarks:
         raise WordsError(f"no benchmark is called {what!r}", remedy=f"there are {', '.join(benchmarks)}")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    benchmarks[what](nodes=number("--nodes", nodes, "2 to 250"), quick=quick, only=only, json=json)
+    benchmarks[what](nodes=number("--nodes", nodes, "2 to 250"), quick=quick, only=only, minutes=minutes, json=json)
 
 
 def _bench_up(nodes: int, **_: object) -> None:
@@ -126,3 +135,12 @@ def _bench_together(*, quick: bool, only: str, **_: object) -> None:
 namespace = tasks()
 for _each in (build, compose, lint, test, bench):
     namespace.add_task(_each)
+
+
+def _bench_soak(*, minutes: str, **_: object) -> None:
+    from bench import soak  # noqa: PLC0415
+
+    result = soak.soak(number("--minutes", minutes, "60"), lambda line: err.print(line, markup=False))
+    print("\n".join(soak.table(result)))
+    if result.trouble:
+        raise Exit("\n".join(f"error: {line}" for line in result.trouble), code=CheckError.exit_code)

@@ -6,6 +6,7 @@ import codecs
 import os
 import selectors
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -75,7 +76,9 @@ class NetnsProcess:
     def _end(self) -> None:
         self._close()
         # Whoever does not care for the exit code shall not leave a zombie; who stops listening shall not wait.
-        threading.Thread(target=self._process.wait, daemon=True).start()
+        # Where Python itself comes to its end, a thread would never begin, and be waited for.
+        if not sys.is_finalizing():
+            threading.Thread(target=self._process.wait, daemon=True).start()
 
     def _close(self) -> None:
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 from lab.engine.netns.process import NetnsProcess
 
@@ -43,3 +45,15 @@ def test_who_stops_listening_lets_go() -> None:
     next(lines)
     lines.close()  # type: ignore[attr-defined]
     assert process.wait() == 3
+
+
+def test_who_stops_listening_at_the_end_can_end() -> None:
+    """A caller that an error ends while it listens does not wait for ever for a thread that cannot begin."""
+    code = (
+        "import os\n"
+        "from lab.engine.netns.process import NetnsProcess\n"
+        "lines = NetnsProcess(['sh', '-c', 'echo begun; cat'], dict(os.environ)).lines()\n"
+        "print(next(lines))\n"
+        "raise SystemExit(7)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 7
