@@ -116,7 +116,7 @@ def _traffic(lab: Lab, chance: random.Random, done: dict[str, int]) -> list[str]
     heard = [receiver.lines() for receiver in receivers]
     for lines in heard:
         next(lines)  # it is ready
-    words = ("--size", "600", "--count", str(METER_COUNT), "--rate", "1mbit")
+    words = ("--size", "600", "--count", str(METER_COUNT), "--rate", "1000000")
     senders = [lab.start(a, [*METER, "send", b, *words]) for a, b in zip(hosts, [*hosts[1:], hosts[0]], strict=True)]
     for _ in range(3):
         for link in lab.plan.links:
