@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 from invoke.context import Context
 from invoke.exceptions import Exit
 
+from lab import services
 from lab.commands.base import ask, err, number, out, seconds, task
 from lab.errors import CheckError, WordsError
 from lab.lab import Lab
@@ -75,13 +77,17 @@ def _one(clients: list[str]) -> str:
 
 
 @task(name="exec", positional=["node", "command"])
-def exec_(_: Context, node: str, command: str, name: str = "lab", engine: str = "auto") -> None:
+def exec_(_: Context, node: str, command: str, beside: str = "", name: str = "lab", engine: str = "auto") -> None:
     """Run a command on a node: `exec h1 "ping -c 3 h2"`. Its exit code is passed on."""
-    process = Lab.find(name, engine).start(node, ["sh", "-c", command])
-    for stream, line in process.lines():
-        to = sys.stdout if stream == "stdout" else sys.stderr
-        print(report.plain(line) if to.isatty() else line, file=to, flush=True)
-    if code := process.wait():
+    lab = Lab.find(name, engine)
+    argv = ["sh", "-c", command]
+    with services.place(lab, beside, node) if beside else nullcontext() as place:
+        process = place.start(argv) if place else lab.start(node, argv)
+        for stream, line in process.lines():
+            to = sys.stdout if stream == "stdout" else sys.stderr
+            print(report.plain(line) if to.isatty() else line, file=to, flush=True)
+        code = process.wait()
+    if code:
         raise Exit(code=code)
 
 

@@ -85,6 +85,13 @@ class Helper(Protocol):
         """Close its stdin, by which it knows that it shall end; does not wait."""
 
 
+class Beside(Protocol):
+    """A place beside a node, on the same interfaces, with other programs."""
+
+    def start(self, argv: Sequence[str]) -> Process:
+        """Start a program there; when the caller goes away, it is ended."""
+
+
 class Engine(Protocol):
     """Makes nodes and links real, and says what is there. Holds no state of its own.
 
@@ -226,6 +233,31 @@ class Engine(Protocol):
 
         Raises:
             EngineError: the node does not run.
+        """
+
+    def serve(self, name: str, node: str, service: str, say: Say) -> Beside:
+        """Start a server beside a node: it shares the node's interfaces and names, and is gone with the lab.
+
+        Args:
+            name: the lab.
+            node: the node.
+            service: which, an image's name.
+            say: takes a line for each step.
+
+        Returns:
+            The server's place.
+
+        Raises:
+            EngineError: the node does not run, or this engine has no images.
+            ImageError: its image could not be made.
+        """
+
+    def beside(self, name: str, node: str, service: str) -> AbstractContextManager[Beside]:
+        """A place beside a node where a service's programs are: the server's own, or one for as long as it is held.
+
+        Raises:
+            EngineError: the node does not run, or this engine has no images.
+            ImageError: its image could not be made.
         """
 
     def shell(self, name: str, node: str, argv: Sequence[str]) -> list[str]:

@@ -9,6 +9,7 @@ from lab.model.tables import NodePlan
 
 LAB, NODE, LINK, WORDS, RUN = "wirelab.lab", "wirelab.node", "wirelab.link", "wirelab.words", "wirelab.run"
 OWNER, HELPER, DOING = "wirelab.owner", "wirelab.helper", "wirelab.doing"
+SERVICE, BESIDE = "wirelab.service", "wirelab.beside"
 """Labels: all state lives in them."""
 
 NODE_CAPABILITIES = ("NET_RAW", "NET_BIND_SERVICE")
@@ -19,6 +20,8 @@ PROCESSES, MEMORY = 1024, "1g"  # so that a fork bomb stays in its node
 AGENT_CAPABILITIES = ("NET_ADMIN", "NET_RAW", "SYS_ADMIN", "SYS_PTRACE")
 
 TAP_CAPABILITIES = ("NET_RAW", "SYS_ADMIN", "SYS_PTRACE")  # frames, and entering namespaces; it gives all of them up
+# Servers begin as root, and become users of their own.
+SERVICE_CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "NET_BIND_SERVICE", "SETGID", "SETUID", "SYS_CHROOT")
 WIRE_CAPABILITIES = ("NET_ADMIN", "NET_RAW", "SYS_NICE")  # large buffers, frames, and to be woken on time
 AGENT_SECURITY = ("apparmor=unconfined", "label=disable")  # it mounts /proc/sys writable for itself
 

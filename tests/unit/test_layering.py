@@ -29,12 +29,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "links": BELOW_LAB,
     "lab": BELOW_LAB | HELD,
     "play": BELOW_LAB | HELD | {"lab"},
+    "services": BELOW_LAB | {"lab"},
     "observe": ALL_ABOVE - {"observe"},
     "api": ALL_ABOVE,
     "testing": ALL_ABOVE | {"api"},
     "exercises": ALL_ABOVE,
     "pytest_plugin": ALL_ABOVE | {"exercises", "api", "testing"},
-    "commands": ALL_ABOVE | {"exercises"},
+    "commands": ALL_ABOVE | {"services"} | {"exercises"},
     "tasks": ALL_ABOVE | {"exercises", "pytest_plugin", "commands"},
 }
 

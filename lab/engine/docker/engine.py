@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cached_property
-from http import HTTPStatus
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,11 +20,11 @@ from docker.errors import APIError, NotFound
 from lab.engine import archive, container, images
 from lab.engine.attendant import Attendant
 from lab.engine.base import EngineFacts, LabRecord, Say, unheard
-from lab.engine.docker import claims, helpers
+from lab.engine.docker import claims, helpers, services
 from lab.engine.docker.attached import AttachedHelper
 from lab.engine.docker.client import connect, connection, refusals
 from lab.engine.docker.creation import Creation
-from lab.engine.docker.process import DockerProcess
+from lab.engine.docker.process import DockerProcess, start_supervised
 from lab.engine.docker.store import DockerImageStore
 from lab.engine.owner import Owner
 from lab.errors import EngineError, ImageError
@@ -290,32 +289,21 @@ class DockerEngine:
 
     def start(self, name: str, node: str, argv: Sequence[str], env: Mapping[str, str] | None = None) -> DockerProcess:
         """Start a program under the supervisor, which logs what it says and ends it when we go away."""
-        where = f"{name}-{node}"
-        supervised = [
-            "python3",
-            "-m",
-            "lab.apps.supervise",
-            "--log",
-            "/var/log/wirelab.log",
-            "--name",
-            argv[0],
-            "--",
-        ]
-        with refusals(where, remedy=f"./inv status --name {name}"):
-            try:
-                made = self._api.exec_create(
-                    where,
-                    [*supervised, *argv],
-                    environment=dict(env or {}),
-                    stdin=True,
-                    stdout=True,
-                    stderr=True,
-                )
-            except APIError as error:
-                if error.status_code != HTTPStatus.CONFLICT:
-                    raise
-                raise EngineError(f"{node} does not run", where=name, remedy="./inv up makes the lab anew") from error
-        return DockerProcess(self._api, made["Id"], where)
+        return start_supervised(self._api, name, f"{name}-{node}", argv, env)
+
+    def serve(self, name: str, node: str, service: str, say: Say) -> services.Place:
+        """Start a server in a container of its own, on the node's interfaces."""
+        return services.start(self._api, self._service_image(service, say), name, node, service)
+
+    @contextmanager
+    def beside(self, name: str, node: str, service: str) -> Iterator[services.Place]:
+        """The server's container, or one of the same image for as long as it is held."""
+        image = self._service_image(service, unheard)
+        with services.beside(self._api, image, name, node, service) as place:
+            yield place
+
+    def _service_image(self, service: str, say: Say) -> str:
+        return images.ensure_image(self._images, service, images.build_root(), say)
 
     def shell(self, name: str, node: str, argv: Sequence[str]) -> list[str]:
         """`docker exec`, for a terminal is a matter of the command line."""

@@ -3,15 +3,39 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Any
 
 import docker
+from docker.errors import APIError
 
 from lab.engine import stream
 from lab.engine.docker.client import refusals
 from lab.errors import EngineError
+
+LOG = "/var/log/wirelab.log"
+
+
+def start_supervised(
+    api: Any, lab: str, where: str, argv: Sequence[str], env: Mapping[str, str] | None = None
+) -> DockerProcess:
+    """Start a program in a container, under the supervisor, which logs what it says and ends it when we go away.
+
+    Raises:
+        EngineError: the container does not run.
+    """
+    supervised = ["python3", "-m", "lab.apps.supervise", "--log", LOG, "--name", argv[0], "--", *argv]
+    with refusals(where, remedy=f"./inv status --name {lab}"):
+        try:
+            made = api.exec_create(where, supervised, environment=dict(env or {}), stdin=True, stdout=True, stderr=True)
+        except APIError as error:
+            if error.status_code != HTTPStatus.CONFLICT:
+                raise
+            gone = f"{where.removeprefix(f'{lab}-')} does not run"
+            raise EngineError(gone, where=lab, remedy="./inv up makes the lab anew") from error
+    return DockerProcess(api, made["Id"], where)
 
 
 class DockerProcess:

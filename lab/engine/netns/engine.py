@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from ipaddress import IPv4Network
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from lab.engine import archive
 from lab.engine.attendant import Attendant
@@ -172,6 +172,20 @@ class NetnsEngine:
         """Start a program under the supervisor, which logs what it says and ends it when we go away."""
         program = self._on_node(name, node, commands.supervised(argv), env)
         return NetnsProcess(program, commands.plain_environment())
+
+    def serve(self, name: str, node: str, service: str, say: Say) -> NoReturn:
+        """Refuse: see `beside`."""
+        del say
+        self.beside(name, node, service)
+
+    def beside(self, name: str, node: str, service: str) -> NoReturn:
+        """Refuse: this engine's nodes have the machine's own programs, and there are no images.
+
+        Raises:
+            EngineError: always.
+        """
+        what = f"the embedded engine has no image of {service!r} to put beside {node}"
+        raise EngineError(what, where=name, remedy="services need Docker: ./inv up --engine docker")
 
     def _on_node(self, name: str, node: str, argv: Sequence[str], env: Mapping[str, str] | None = None) -> list[str]:
         keeper = _there(Folder(name).node(node), name, node)
