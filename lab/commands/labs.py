@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack, suppress
+
 from invoke.context import Context
 from invoke.exceptions import Exit
+from rich.live import Live
 
-from lab.commands.base import err, out, print_json, progress, task, words
+from lab.commands.base import err, number, out, print_json, progress, seconds, task, words
 from lab.engine.base import Engine
 from lab.engine.select import engines
 from lab.errors import CheckError
 from lab.lab import Lab, remove
 from lab.model import plan as model
 from lab.model.units import counted
-from lab.observe import report
+from lab.observe import report, watching
 
 
 @task(iterable=["link"])
@@ -73,8 +76,20 @@ def wanted(engine: Engine, name: str, *, all: bool, stale: bool) -> list[str]:
 
 
 @task()
-def status(_: Context, name: str = "lab", all: bool = False, json: bool = False, engine: str = "auto") -> None:
-    """Hold what is declared against what is there, exit code 1 where it differs; `--all` lists the labs."""
+def status(
+    _: Context,
+    name: str = "lab",
+    all: bool = False,
+    watch: bool = False,
+    interval: str = "1",
+    count: str = "0",
+    json: bool = False,
+    engine: str = "auto",
+) -> None:
+    """Hold what is declared against what is there, exit code 1 where it differs; `--watch` shows what passes, live."""
+    if watch:
+        _watch(Lab.find(name, engine), seconds("--interval", interval), number("--count", count, "--count 10"))
+        return
     if all:
         labs = [(each.name, record) for each in engines(engine) for record in each.labs().values()]
         print_json(report.labs_document(labs)) if json else out.print(report.labs_table(labs))
@@ -86,6 +101,17 @@ def status(_: Context, name: str = "lab", all: bool = False, json: bool = False,
         out.print(report.status_table(found))
     if found.differences:
         raise Exit(code=CheckError.exit_code)
+
+
+def _watch(lab: Lab, interval: float, looks: int) -> None:
+    """Show every link until Ctrl-C, in place on a terminal, else line by line."""
+    with suppress(KeyboardInterrupt), ExitStack() as stack:
+        live = stack.enter_context(Live(console=out, auto_refresh=False)) if out.is_terminal else None
+        for flows in watching.watch(lab, interval, looks):
+            if live:
+                live.update(watching.table(lab.name, flows), refresh=True)
+            else:
+                print("\n".join(watching.lines(flows)) or "nothing passes", flush=True)
 
 
 @task(iterable=["link"])
