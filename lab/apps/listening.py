@@ -27,7 +27,7 @@ Socket = tuple[str, str]
 """Its inode, and what it is: `tcp 11267`."""
 
 
-def there(proc: Path = Path("/proc/net")) -> Iterator[Socket]:
+def there(proc: Path) -> Iterator[Socket]:
     """Every socket of this network namespace that can be called."""
     for kind, state in _STATES.items():
         for row in _rows(proc / kind):
@@ -45,18 +45,23 @@ def _rows(table: Path) -> list[list[str]]:
         return []
 
 
-def wait(port: int | None, timeout: float) -> str:
+def wait(port: int | None, timeout: float, proc: Path = Path("/proc/net")) -> str:
     """Wait for a socket; returns what it is.
+
+    Args:
+        port: the one to wait for; None: any that is new.
+        timeout: seconds.
+        proc: where the kernel's tables are.
 
     Raises:
         AppError: none came within `timeout` seconds.
     """
-    known = set() if port else set(there())
+    known = set() if port else set(there(proc))
     say("looking")
     deadline = time.monotonic() + timeout
     pause = threading.Event()
     while True:
-        for found in there():
+        for found in there(proc):
             if found not in known and (port is None or found[1].split()[1] == str(port)):
                 return found[1]
         if time.monotonic() >= deadline:

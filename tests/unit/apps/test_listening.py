@@ -7,49 +7,80 @@ from pathlib import Path
 
 import pytest
 
+from lab.apps import listening
+from lab.apps.common import AppError
 from tests.unit.apps.conftest import Launch
 
-
-def _tcp(port: int, _: Path) -> socket.socket:
-    made = socket.create_server(("127.0.0.1", port))
-    made.listen()
-    return made
-
-
-def _udp(port: int, _: Path) -> socket.socket:
-    made = socket.socket(type=socket.SOCK_DGRAM)
-    made.bind(("127.0.0.1", port))
-    return made
-
-
-def _unix(_: int, folder: Path) -> socket.socket:
-    made = socket.socket(socket.AF_UNIX)
-    made.bind(str(folder / "s"))
-    made.listen()
-    return made
-
-
-@pytest.mark.parametrize(("kind", "make"), [("tcp", _tcp), ("udp", _udp), ("unix", _unix)])
-def test_a_new_socket_is_seen(launch: Launch, free_port: int, tmp_path: Path, kind: str, make: object) -> None:
-    """With what it is; the program ends then."""
-    lookout = launch("listening")
-    assert lookout.line() == "looking"
-    assert callable(make)
-    with make(free_port, tmp_path):
-        assert lookout.line() == (f"unix {tmp_path}/s" if kind == "unix" else f"{kind} {free_port}")
-    assert lookout.ends().code == 0
+# As the kernel writes them (proc(5)): a listener and a connection by TCP, a bound socket by UDP, a listener by UNIX.
+TABLES = {
+    "tcp": (
+        "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
+        "   0: 0100007F:2B67 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 101 1 0\n"
+        "   1: 0100007F:C001 0100007F:2B67 01 00000000:00000000 00:00000000 00000000     0        0 102 1 0\n"
+    ),
+    "udp": "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref\n",
+    "unix": "Num       RefCount Protocol Flags    Type St Inode Path\n",
+}
+NEW = {
+    "tcp 4660": ("tcp", "   2: 00000000:1234 00000000:0000 0A 0:0 00:0 0     0        0 103 1 0\n"),
+    "udp 4660": ("udp", "   0: 00000000:1234 00000000:0000 07 0:0 00:0 0     0        0 104 2 0\n"),
+    "unix /tmp/s": ("unix", "0000000000000000: 00000002 00000000 00010000 0001 01 105 /tmp/s\n"),
+}
+NO_NEWS = {
+    "a connection": ("tcp", "   2: 00000000:1234 0100007F:0001 01 0:0 00:0 0     0        0 103 1 0\n"),
+    "one with a peer": ("udp", "   0: 00000000:1234 0100007F:0001 01 0:0 00:0 0     0        0 104 2 0\n"),
+    "one that takes no calls": ("unix", "0000000000000000: 00000002 00000000 00000000 0001 01 105 /tmp/s\n"),
+}
 
 
-def test_a_port_may_have_been_open_before(launch: Launch, free_port: int, tmp_path: Path) -> None:
-    """Whoever asks for one by its number wants to know that it is open, not since when."""
-    with _tcp(free_port, tmp_path):
+@pytest.fixture
+def tables(tmp_path: Path) -> Path:
+    """A folder like /proc/net."""
+    for name, text in TABLES.items():
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+def _appears(tables: Path, row: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a row appear as soon as the lookout has said that it looks."""
+
+    def add(said: str) -> None:
+        assert said == "looking"
+        with (tables / row[0]).open("a") as table:
+            table.write(row[1])
+
+    monkeypatch.setattr(listening, "say", add)
+
+
+@pytest.mark.parametrize("what", NEW)
+def test_a_new_socket_is_seen(tables: Path, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what it is."""
+    _appears(tables, NEW[what], monkeypatch)
+    assert listening.wait(None, 10.0, tables) == what
+
+
+@pytest.mark.parametrize("what", NO_NEWS)
+def test_what_cannot_be_called_is_no_news(tables: Path, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is the socket that was there before."""
+    _appears(tables, NO_NEWS[what], monkeypatch)
+    with pytest.raises(AppError, match=r"saw nobody listen within 0\.1 s"):
+        listening.wait(None, 0.1, tables)
+
+
+@pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
+def test_a_port_may_have_been_open_before(launch: Launch, free_port: int, kind: socket.SocketKind) -> None:
+    """Whoever asks for one by its number wants to know that it is open, not since when. By the real kernel's tables."""
+    with socket.socket(type=kind) as made:
+        made.bind(("127.0.0.1", free_port))
+        if kind == socket.SOCK_STREAM:
+            made.listen()
         lookout = launch("listening", "--port", free_port)
-        assert lookout.lines(2) == ["looking", f"tcp {free_port}"]
+        name = "tcp" if kind == socket.SOCK_STREAM else "udp"
+        assert lookout.lines(2) == ["looking", f"{name} {free_port}"]
 
 
-def test_where_nobody_comes_it_says_so(launch: Launch, free_port: int, tmp_path: Path) -> None:
-    """A socket that was there before is no news."""
-    with _tcp(free_port, tmp_path):
-        lookout = launch("listening", "--timeout", "0.2")
-        ended = lookout.ends()
-    assert (ended.code, ended.err) == (1, "listening saw nobody listen within 0.2 s\n")
+def test_a_port_that_stays_closed_is_told(launch: Launch, free_port: int) -> None:
+    """In one line, with exit code 1."""
+    lookout = launch("listening", "--port", free_port, "--timeout", "0.2")
+    ended = lookout.ends()
+    assert (ended.code, ended.err) == (1, f"listening saw nobody listen at port {free_port} within 0.2 s\n")
