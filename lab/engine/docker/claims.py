@@ -26,6 +26,7 @@ from lab.errors import BusyError, EngineError
 CLAIM = "claim"
 FAR_SECONDS = 20.0  # how long a holder is waited for that cannot be seen from here
 _PAUSE_SECONDS = 0.1
+_ASKED_FOR_SECONDS = 2.0  # until the engine has done what it was asked for; twice the longest seen, ADR 13
 _patience = threading.Event()  # never set: what is waited for happens elsewhere, and tells nobody
 
 
@@ -73,6 +74,9 @@ def _take(api: Any, image: str, name: str, doing: str, *, say: Say, patience: fl
         except APIError as error:
             if error.status_code != HTTPStatus.CONFLICT:
                 raise
+        except BaseException:  # Ctrl-C before the answer was here: the engine goes on with what it was asked for
+            _take_back(api, name, labels)
+            raise
         else:
             return str(made["Id"]), abandoned
         with suppress(NotFound):  # it was let go just now
@@ -91,6 +95,18 @@ def _take(api: Any, image: str, name: str, doing: str, *, say: Say, patience: fl
                 say(f"waiting for {_who(marks)} to finish")
                 told = True
             _patience.wait(_PAUSE_SECONDS)
+
+
+def _take_back(api: Any, name: str, labels: Mapping[str, str]) -> None:
+    """Remove the claim that we asked for and were not told of, if it turns up."""
+    begun = time.monotonic()
+    while time.monotonic() - begun < _ASKED_FOR_SECONDS:
+        with suppress(APIError):
+            found = api.inspect_container(f"{name}.{CLAIM}")
+            if labels.items() <= found["Config"]["Labels"].items():
+                api.remove_container(found["Id"], force=True)
+            return
+        _patience.wait(_PAUSE_SECONDS)
 
 
 def is_claim(marks: Mapping[str, str]) -> bool:
