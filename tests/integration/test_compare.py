@@ -16,7 +16,8 @@ def test_a_conversation_takes_what_was_worked_out(engine: str) -> None:
     media = ["twisted-pair-9600", "satellite"]
     rows = compare.compare("tcp", media, topology="star", nodes=2, size=2000, engine=engine)
     assert [row.medium for row in rows] == media
-    assert [(row.predicted.repeated, row.measured.again) for row in rows] == [(0, 0), (1, 1)]
+    assert [row.predicted.repeated for row in rows] == [0, 1]
+    assert [row.measured.again / row.measured.rounds for row in rows] == [0, 1]
     for row in rows:
         assert abs(row.error("whole")) < 0.05, row
         assert row.good, row
