@@ -1,7 +1,7 @@
 """Times conversations over TCP: to connect, to the first byte, and until the whole message is with the server.
 
     python3 -m lab.apps.message_meter take --port P --count N
-    python3 -m lab.apps.message_meter give HOST --port P --count N --size BYTES
+    python3 -m lab.apps.message_meter give HOST --port P --count N --size BYTES [--rest SECONDS]
 
 Each says a line of JSON for each conversation; the server says `ready` before. Times are CLOCK_MONOTONIC in ns, which
 is the same on all nodes of one machine, so that the two sides can be held against each other.
@@ -14,6 +14,7 @@ import json
 import socket
 import struct
 import sys
+import threading
 import time
 
 PIECE = 1 << 16
@@ -41,10 +42,15 @@ def _taken(client: socket.socket) -> dict[str, int]:
     return {"first": first, "last": last, "received": received}
 
 
-def give(host: str, port: int, count: int, size: int) -> None:
-    """Bring so many messages, one after another, each when the one before is done with."""
-    message = bytes(size)
-    for _ in range(count):
+def give(host: str, port: int, count: int, size: int, rest: float) -> None:
+    """Bring so many messages, one after another, each `rest` seconds after the one before is done with.
+
+    By then its last acknowledgement has left the links, of which nobody is told.
+    """
+    message, pause = bytes(size), threading.Event()
+    for number in range(count):
+        if number:
+            pause.wait(rest)
         with socket.socket() as server:
             server.settimeout(PATIENCE_SECONDS)
             server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # the last segment shall not wait
@@ -69,6 +75,7 @@ def main() -> None:
         if side == "give":
             own.add_argument("host")
             own.add_argument("--size", type=int, required=True, help="bytes of the message, 1 or more")
+            own.add_argument("--rest", type=float, default=0.0, help="seconds between conversations")
         own.add_argument("--port", type=int, required=True)
         own.add_argument("--count", type=int, required=True, help="conversations")
     words = parser.parse_args()
@@ -76,7 +83,7 @@ def main() -> None:
         if words.side == "take":
             take(words.port, words.count)
         else:
-            give(words.host, words.port, words.count, words.size)
+            give(words.host, words.port, words.count, words.size, words.rest)
     except OSError as error:
         sys.exit(f"message_meter: {error}")
 

@@ -151,7 +151,7 @@ def _row(spec: LabSpec, size: int, engine: str, say: Say) -> Row:
         predicted = exchange.over_tcp(lab.plan, client, server, size)
         rounds = max(1, min(MOST_ROUNDS, int(MEASURED_SECONDS / predicted.whole)))
         say(f"{spec.media}: {rounds} times {predicted.whole:.3g} s")
-        measured = _measure(lab, (client, server, size), rounds, predicted.whole)
+        measured = _measure(lab, (client, server, size), rounds, predicted)
         [shaper] = {each.shaper for each in live_figures(lab.status(), lab.plan.links[0])}
     ways = (*along(lab.plan, client, server), *along(lab.plan, server, client))
     by_chance = any(missing(way) or way.jitter or way.reorder or way.duplicate for way in ways)
@@ -159,8 +159,8 @@ def _row(spec: LabSpec, size: int, engine: str, say: Say) -> Row:
     return Row(spec.media, shaper, predicted, measured, SHARE_WITH_CHANCE if by_chance else SHARE, floor)
 
 
-def _measure(lab: Lab, talk: tuple[str, str, int], rounds: int, seconds: float) -> Measured:
-    """Hold the conversation (client, server, bytes) several times, each of so many seconds.
+def _measure(lab: Lab, talk: tuple[str, str, int], rounds: int, predicted: Exchange) -> Measured:
+    """Hold the conversation (client, server, bytes) several times.
 
     Raises:
         CheckError: a side ended badly, or took far too long.
@@ -173,11 +173,12 @@ def _measure(lab: Lab, talk: tuple[str, str, int], rounds: int, seconds: float) 
         (said[name] if stream == "stdout" else complaints).append(line)
 
     words = ("--port", str(PORT), "--count", str(rounds))
+    rest = ("--rest", f"{predicted.connect:.6f}")
     with Stage(lab, hear) as stage:
         taker = stage.start(server, server, [*METER, "take", *words])
         stage.pass_on(lambda: taker.spoke or taker.ended, START_SECONDS)
-        giver = stage.start(client, client, [*METER, "give", server, *words, "--size", str(size)])
-        limit = START_SECONDS + 3 * rounds * seconds
+        giver = stage.start(client, client, [*METER, "give", server, *words, "--size", str(size), *rest])
+        limit = START_SECONDS + 3 * rounds * (predicted.whole + predicted.connect)
         ended = stage.pass_on(lambda: giver.ended and taker.ended, limit)
     if not ended or giver.code or taker.code:
         why = "; ".join(complaints)[-300:] or f"it took more than {limit:.0f} s"
