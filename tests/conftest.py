@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Generator
 from typing import Any
 
@@ -19,6 +20,9 @@ _calm: dict[str, Any] = {"deadline": None, "database": None, "suppress_health_ch
 hypothesis.settings.register_profile("wirelab", derandomize=True, **_calm)
 hypothesis.settings.register_profile("thorough", max_examples=10_000, print_blob=True, **_calm)
 hypothesis.settings.load_profile("wirelab")
+
+# A shell starts what it puts into the background with SIGINT ignored, and tests of Ctrl-C would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 STRICT = os.environ.get("WIRELAB_STRICT") == "1"
 
