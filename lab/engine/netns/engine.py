@@ -27,7 +27,12 @@ from lab.model.plan import NAME, LabPlan
 BIRTH_SECONDS = 120
 
 
-OWN_TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
+# What the caller has open, a node could follow out (/proc/self/fd/N/..): pty.spawn closes nothing.
+OWN_TERMINAL = """\
+import os, pty, sys
+os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))
+"""
 
 
 class NetnsEngine:
@@ -198,18 +203,19 @@ class NetnsEngine:
     def put(self, name: str, node: str, source: Path, target: str) -> None:
         """Copy a file, owned by root, with its permissions.
 
-        It is done by a program on the node, for a node's links lead elsewhere when they are followed on the host.
+        It is done by a program on the node, for a node's links lead elsewhere when they are followed on the host. It
+        gets the content by a pipe: the file itself could be opened once more by any program there, to write.
         """
         place, given = archive.target_of(source, target)
         path = f"{place}/{given}"
         mode = f"{source.stat().st_mode & 0o777:o}"
         copy = ["install", f"--mode={mode}", "--no-target-directory", "--", "/dev/stdin", path]
-        with source.open("rb") as content:
-            argv = self._on_node(name, node, copy)
-            done = subprocess.run(argv, stdin=content, capture_output=True, text=True, check=False)
+        argv = self._on_node(name, node, copy)
+        done = subprocess.run(argv, input=source.read_bytes(), capture_output=True, check=False)
         if done.returncode:
             remedy = f"does {place} exist there? ./inv exec {node} 'ls -ld {place}'"
-            raise EngineError(done.stderr.strip() or "could not copy", where=f"{name}-{node}", remedy=remedy)
+            said = done.stderr.decode(errors="replace").strip()
+            raise EngineError(said or "could not copy", where=f"{name}-{node}", remedy=remedy)
 
     def get(self, name: str, node: str, source: str) -> bytes:
         """Read a file, by a program on the node, for the same reason."""
@@ -225,7 +231,13 @@ class NetnsEngine:
         """What the supervisor wrote down."""
         tail = ["tail", "--lines=+1", *(["--follow=name", "--sleep-interval=0.2"] if follow else []), LOG]
         argv = self._on_node(name, node, tail)
-        with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True) as reader:
+        with subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # not the caller's: on that terminal, the whole node could write and read
+            start_new_session=True,
+        ) as reader:
             try:
                 for line in reader.stdout or ():
                     yield line.decode(errors="replace").rstrip("\n")
