@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,7 @@ def wire(document: dict[str, Any]) -> dict[str, Any]:
     chosen = {link["name"]: choose(link, document["shaper"], netem="netem" in able) for link in document["links"]}
     ports.prepare(document["links"], located, chosen)
     steer.remember(document["links"], located, document["device_prefix"])
-    unanswered = probe.run(document["probes"], _namespaces(document))
+    unanswered = probe.run(document["probes"], namespaces(document))
     if unanswered:
         return {"unanswered": unanswered} | facts()
     on_wire = [link for link in document["links"] if chosen[link["name"]] == "wire"]
@@ -154,7 +154,7 @@ def abilities() -> set[str]:
 
 def read(document: dict[str, Any]) -> dict[str, Any]:
     """What is there: `nodes` and `links` by name, as `nodes.read` and `ports.read` tell, and facts of the machine."""
-    alive = {name for name, namespace in _namespaces(document).items() if Path(namespace).exists()}
+    alive = {name for name, namespace in namespaces(document).items() if Path(namespace).exists()}
     state = {"nodes": [node for node in document["nodes"] if node["name"] in alive]}
     live = _on_nodes(document | state, nodes.read)
     located = ports.locate(
@@ -178,20 +178,39 @@ def facts() -> dict[str, Any]:
     }
 
 
-def _namespaces(document: dict[str, Any]) -> dict[str, str]:
+def namespaces(document: dict[str, Any]) -> dict[str, str]:
+    """The network namespace of each node that is there: as the document has it, or else by what processes carry."""
     if all("namespace" in node for node in document["nodes"]):
         return {node["name"]: node["namespace"] for node in document["nodes"]}
-    return of_nodes(document["lab"])
+    said = of_nodes(document["lab"])
+    named = {node["name"]: node for node in document["nodes"]}
+    return {name: _right_one(named[name], spaces) for name, spaces in said.items() if name in named}
+
+
+def _right_one(node: dict[str, Any], spaces: Sequence[str]) -> str:
+    """Of the namespaces that are said to be a node's, the one that is."""
+    if len(spaces) == 1:
+        return spaces[0]
+    return next((space for space in spaces if is_at(node, space)), spaces[0])
+
+
+def is_at(node: dict[str, Any], namespace: str) -> bool:
+    """Whether a namespace is a node's: by its interfaces, which no node can change."""
+    try:
+        with inside(namespace):
+            return len(nodes.find(node, nodes.interfaces())) == len(node["interfaces"])
+    except OSError:  # it ended
+        return False
 
 
 def _on_nodes(document: dict[str, Any], work: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
     """Do some work in the namespace of every node; results by node."""
-    namespaces = _namespaces(document)
+    where = namespaces(document)
     results = {}
     for node in document["nodes"]:
-        if node["name"] not in namespaces:
+        if node["name"] not in where:
             raise AgentError("it does not run", node["name"])
-        with inside(namespaces[node["name"]]):
+        with inside(where[node["name"]]):
             try:
                 results[node["name"]] = work(node)
             except AgentError as error:

@@ -75,13 +75,14 @@ def make_sysctls_writable() -> None:
         raise OSError(ctypes.get_errno(), "mount -o remount,rw /proc/sys")
 
 
-def of_nodes(lab: str) -> dict[str, str]:
-    """The namespaces of a lab's nodes, found by what their processes carry in the environment.
+def of_nodes(lab: str) -> dict[str, list[str]]:
+    """The namespaces of what may be a lab's nodes, found by what their processes carry in the environment.
 
     For callers that have no engine to ask: a lab brought up from a compose file. Only the first process of a container
-    counts: what any other carries, a program on some node may have chosen.
+    counts: what any other carries, a program on some node may have chosen. The first one's can be forged, too, with
+    some trouble: where several say that they are one node, the caller has to look which of them is.
     """
-    found: dict[str, str] = {}
+    found: dict[str, list[str]] = {}
     for process in Path("/proc").glob("[0-9]*"):
         try:
             words = (process / "environ").read_bytes().split(b"\0")
@@ -91,7 +92,7 @@ def of_nodes(lab: str) -> dict[str, str]:
         variables = dict(word.split(b"=", 1) for word in words if b"=" in word)
         mine = variables.get(b"WIRELAB_LAB") == lab.encode() and numbers[1:] == [1]
         if mine and (node := variables.get(b"WIRELAB_NODE")):
-            found[node.decode()] = f"{process}/ns/net"
+            found.setdefault(node.decode(errors="replace"), []).append(f"{process}/ns/net")
     return found
 
 

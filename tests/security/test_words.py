@@ -11,17 +11,13 @@ from __future__ import annotations
 import os
 import pty
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from rich.text import Text
 
-from lab.engine.netns import marks
-from lab.engine.netns.engine import NetnsEngine
 from lab.engine.netns.folder import STATE, Folder
 from lab.errors import EngineError, LabError, WordsError
-from lab.fabric.namespaces import of_nodes
 from lab.observe import report
 from tests.integration.test_commands import ROOT, command, inv
 from tests.security.conftest import Place
@@ -136,37 +132,3 @@ def test_put_follows_links_on_the_node(shut: Place, tmp_path: Path) -> None:
     link.symlink_to(outside)
     (link / "planted").write_text("x")
     assert (outside / "planted").exists()
-
-
-CLAIMS = {marks.ENGINE_KEY: marks.ENGINE, marks.ROLE_KEY: marks.WIRE, marks.LAB_KEY: "../../../tmp"}
-
-
-def test_a_node_cannot_pass_for_a_lab(shut: Place) -> None:
-    """A program on a node that carries a lab's marks is not taken for a part of one: `down` would remove its "folder".
-
-    Guard: only processes outside of nodes count, and names are looked at. The same program on the machine is seen.
-    """
-    claim = ["env", *(f"{key}={value}" for key, value in CLAIMS.items()), "sh", "-c", "echo begun; exec sleep 60"]
-    with shut.running("h1", *claim, until="begun"):
-        assert marks.processes(CLAIMS[marks.LAB_KEY]) == []
-    with subprocess.Popen([sys.executable, "-c", "input()"], env=CLAIMS, stdin=subprocess.PIPE) as process:
-        found = marks.processes(CLAIMS[marks.LAB_KEY])
-        assert [each.process for each in found] == [process.pid]
-        assert CLAIMS[marks.LAB_KEY] not in NetnsEngine().labs()
-        process.communicate(b"\n")
-
-
-def test_a_node_cannot_pass_for_another(shut: Place) -> None:
-    """Where nodes are found by what they carry, a program on one of them is not taken for another node.
-
-    Guard: only the first process of a container counts.
-    """
-    claim = ["env", "WIRELAB_LAB=claimed", "WIRELAB_NODE=h9", "sh", "-c", "echo begun; exec sleep 60"]
-    with shut.running("h1", *claim, until="begun"):
-        assert of_nodes("claimed") == {}
-    keeper = ["unshare", "--pid", "--fork", "--kill-child", *claim]
-    with subprocess.Popen(keeper, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        assert process.stdout.readline() == "begun\n"
-        assert set(of_nodes("claimed")) == {"h9"}
-        process.kill()

@@ -28,6 +28,7 @@ ENGINE_KEY, ROLE_KEY, LAB_KEY, NODE_KEY, WORDS_KEY = (
 )
 ENGINE = "netns"
 PATIENCE_SECONDS = 20.0
+CAP_SYS_ADMIN, CAP_BLOCK_SUSPEND = 21, 36  # linux/capability.h; a keeper has the second one only
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ def processes(lab: str | None = None) -> list[Found]:
     """The processes of a lab, or of all, by what they carry in their environment.
 
     Those inside a node do not count, but for its keeper: a program there is root too, and may carry what it likes.
+    Nor does what `can_be_ours` rules out.
     """
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
@@ -86,7 +88,7 @@ def processes(lab: str | None = None) -> list[Found]:
             if folder.stat().st_uid:  # anybody may call their processes what they like; ours are root's
                 continue
             words = (folder / "environ").read_bytes().split(b"\0")
-            if f"{ENGINE_KEY}={ENGINE}".encode() not in words or numbers_of(folder)[1:] not in ([], [1]):
+            if f"{ENGINE_KEY}={ENGINE}".encode() not in words or not can_be_ours(folder):
                 continue
         except OSError:
             continue  # it ended, or it is not ours to see
@@ -95,6 +97,27 @@ def processes(lab: str | None = None) -> list[Found]:
             more = (has.get(key, "") for key in (LAB_KEY, ROLE_KEY, NODE_KEY, WORDS_KEY))
             found.append(Found(int(folder.name), *more))
     return found
+
+
+def can_be_ours(folder: Path) -> bool:
+    """Whether a process may be a part of a lab: by where it is, and what it may do at most, which no program chooses.
+
+    Outside of nodes, any may. Of the processes in a PID namespace the first may, if it is a keeper, or is just about
+    to become one. A container's is neither: root in there can write into its environment, or put a program of its own
+    into its place before the container starts again.
+
+    Args:
+        folder: the process's in /proc.
+
+    Raises:
+        OSError: it ended.
+    """
+    further_in = numbers_of(folder)[1:]
+    if further_in != [1]:
+        return not further_in
+    lines = (folder / "status").read_text().splitlines()
+    most = next(int(line.split()[1], 16) for line in lines if line.startswith("CapBnd:"))
+    return most & ~(1 << CAP_BLOCK_SUSPEND) == 0 or bool(most & 1 << CAP_SYS_ADMIN)
 
 
 def end(numbers: Iterable[int]) -> None:
