@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from invoke.context import Context
 
 from lab.commands.base import err, number, out, print_json, progress, seconds, task
 from lab.lab import Lab
+from lab.observe import files
 
 
 @task(auto_shortflags=False)
@@ -47,7 +46,7 @@ def trace(
     with progress() as say:
         found = run.trace(lab, wanted, say)
     if html:
-        Path(html).write_text(page.page(found), encoding="utf-8")
+        files.write(html, page.page(found), remedy="--html FILE")
         err.print(f"{html} has it all", markup=False)
     if json:
         print_json(found)

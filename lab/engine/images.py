@@ -164,7 +164,7 @@ def ensure_image(store: ImageStore, name: str, root: Path, say: Say) -> str:
     below = [] if name == NODE else [ensure_image(store, NODE, root, say)]
     tag = f"wirelab-{name}:{context.digest(*below)}"
     if not store.has(tag):
-        with _alone(say):
+        with alone(say):
             if not store.has(tag):  # who held the lock may have made it
                 base = below[0] if below else _ensure_base(store, say)
                 _build(store, context, name=name, tag=tag, base=base, say=say)
@@ -218,7 +218,7 @@ def _ensure_base(store: ImageStore, say: Say) -> str:
 
 
 @contextlib.contextmanager
-def _alone(say: Say) -> Iterator[None]:
+def alone(say: Say) -> Iterator[None]:
     """Hold the lock that lets one process at a time make images; it goes when the process does."""
     with (_lock_folder() / "images.lock").open("a") as lock:
         try:
@@ -235,6 +235,7 @@ def _lock_folder() -> Path:
     for folder in (cache, Path(tempfile.gettempdir(), f"wirelab-{os.getuid()}")):
         with contextlib.suppress(OSError):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if os.access(folder, os.W_OK):
+            # In /tmp, somebody else may have made it first, with a link in it to where we shall write.
+            if os.access(folder, os.W_OK) and folder.lstat().st_uid == os.getuid() and not folder.is_symlink():
                 return folder
     raise ImageError("no folder can be written for the lock", where=str(cache), remedy="set XDG_CACHE_HOME to one")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from lab.lab import Lab
 from lab.model.plan import LabSpec
+from lab.observe import files
 
 if TYPE_CHECKING:
     from lab.exercises.trial import Trial
@@ -88,8 +89,8 @@ class Exercise:
         folder.mkdir(parents=True, exist_ok=True)
         new = []
         for source in sorted((self.folder / "start").iterdir()):
-            if source.is_file() and not (folder / source.name).exists():
-                shutil.copyfile(source, folder / source.name)
+            if source.is_file() and not os.path.lexists(folder / source.name):
+                files.write(folder / source.name, source.read_text("utf-8"))
                 new.append(folder / source.name)
         if self.prepare:
             self.prepare(lab, folder)

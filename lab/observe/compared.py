@@ -13,6 +13,7 @@ from rich.text import Text
 
 from lab.errors import MachineError
 from lab.model.units import say_time
+from lab.observe import files
 from lab.observe.compare import STEPS, Row
 
 HEADS = {"connect": "to connect", "first_byte": "first byte", "whole": "whole message"}
@@ -75,6 +76,7 @@ def chart(app: str, size: int, rows: Sequence[Row], target: Path) -> None:
 
     Raises:
         MachineError: matplotlib is not installed.
+        WordsError: the file cannot be written, or it is another user's.
     """
     try:
         import matplotlib as mpl  # noqa: PLC0415 - only a chart needs it
@@ -95,4 +97,5 @@ def chart(app: str, size: int, rows: Sequence[Row], target: Path) -> None:
         axes.legend(frameon=False)
         for side in ("top", "right"):
             axes.spines[side].set_visible(False)
-        picture.savefig(target, format="svg", metadata={"Date": None})
+        with files.create(target, remedy="--chart FILE") as file:
+            picture.savefig(file, format="svg", metadata={"Date": None})

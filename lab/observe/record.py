@@ -15,12 +15,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 
 from lab.errors import TopologyError, WordsError
 from lab.model.plan import LabPlan
 from lab.model.units import counted
+from lab.observe import files
 from lab.observe.capture import Capture, Place
 from lab.observe.pcap import Pcap, Pcapng, Writer
 
@@ -97,17 +97,12 @@ def opened(target: str) -> Iterator[BinaryIO]:
     """A file to write to, or stdout.
 
     Raises:
-        WordsError: it cannot be written to.
+        WordsError: it cannot be written to, or it is another user's.
     """
     if target in ("", STDOUT):
         yield sys.stdout.buffer
         return
-    try:
-        file = Path(target).open("wb")  # noqa: SIM115 - closed below
-    except OSError as error:
-        why = (error.strerror or str(error)).lower()
-        raise WordsError(f"it cannot be written: {why}", where=target, remedy="--write FILE") from None
-    with file:
+    with files.create(target, remedy="--write FILE") as file:
         yield file
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from lab.exercises.exercise import Check, Exercise, Miss
 from lab.exercises.trial import Trial
 from lab.lab import Lab
+from lab.observe import files
 
 WORDS = ("a parcel for", "greetings to", "good news for", "a riddle for", "no reply from", "nine lives of")
 
@@ -63,7 +64,7 @@ def dump(data: bytes) -> str:
 
 def prepare(lab: Lab, folder: Path) -> None:
     """Write the dump."""
-    (folder / "dump.txt").write_text(dump(frame(truth(lab))), "ascii")
+    files.write(folder / "dump.txt", dump(frame(truth(lab))))
 
 
 def _look(trial: Trial, layer: str, keys: tuple[str, ...]) -> None:
