@@ -21,7 +21,21 @@ This module must import nothing of the project's.
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
+
+# All but tab and line feed, and what turns the direction of writing or ends a line: Unicode, annex 9.
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def plain(text: str) -> str:
+    """A text with its control characters shown, not obeyed: what comes from a node shall not move the cursor.
+
+    A terminal takes C0, DEL and C1 for orders: ECMA-48, 5.
+    """
+    return CONTROL.sub(
+        lambda found: f"\\x{ord(found[0]):02x}" if found[0] < "\u0100" else f"\\u{ord(found[0]):04x}", text
+    )
 
 
 class LabError(Exception):
@@ -46,7 +60,7 @@ class LabError(Exception):
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
         advice = f" ({self.remedy})" if self.remedy else ""
-        return f"{place}{self.what}{advice}"
+        return plain(f"{place}{self.what}{advice}")  # a failing test shows it as it is
 
 
 def typed(text: str) -> str:

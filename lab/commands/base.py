@@ -21,7 +21,7 @@ from invoke.tasks import task as invoke_task
 from rich.console import Console
 from rich.text import Text
 
-from lab.errors import LabError, MachineError, WordsError
+from lab.errors import LabError, MachineError, WordsError, plain
 from lab.model.plan import LabSpec
 from lab.observe import report
 
@@ -181,7 +181,7 @@ def task(*words: Any, several: tuple[str, ...] = (), **options: Any) -> Callable
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
                 raise Exit(code=128 + signal.SIGPIPE) from None
             except OSError as failure:
-                raise Exit(f"error: {failure}", code=MachineError.exit_code) from None
+                raise Exit(plain(f"error: {failure}"), code=MachineError.exit_code) from None
             except KeyboardInterrupt:
                 raise Exit("interrupted", code=128 + signal.SIGINT) from None
 

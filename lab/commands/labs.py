@@ -11,7 +11,7 @@ from rich.live import Live
 from lab.commands.base import err, number, out, print_json, progress, seconds, task, words
 from lab.engine.base import Engine
 from lab.engine.select import engines
-from lab.errors import CheckError
+from lab.errors import CheckError, plain
 from lab.lab import Lab, remove
 from lab.model import plan as model
 from lab.model.units import counted
@@ -62,7 +62,7 @@ def down(_: Context, name: str = "lab", all: bool = False, stale: bool = False, 
                 count = remove(each, lab, say)
                 total += count
                 if count:
-                    err.print(f"{lab}: {counted(count, 'object')} removed", markup=False)
+                    err.print(f"{plain(lab)}: {counted(count, 'object')} removed", markup=False)
     if not total:
         nothing = "no lab is stale" if stale else "no lab is there" if all else f"{name}: nothing is there"
         err.print(nothing, markup=False)

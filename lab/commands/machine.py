@@ -7,7 +7,7 @@ from invoke.exceptions import Exit
 from rich.text import Text
 
 from lab.commands.base import err, out, print_json, task
-from lab.errors import MachineError
+from lab.errors import MachineError, plain
 from lab.observe import doctor as diagnosis
 
 MARKS = {diagnosis.OK: ("ok  ", "green"), diagnosis.NOTE: ("note", "yellow"), diagnosis.LACK: ("lack", "bold red")}
@@ -34,7 +34,7 @@ def show(findings: list[diagnosis.Finding], usable: list[str]) -> None:
     """Print the findings for people."""
     for finding in findings:
         mark, style = MARKS[finding.level]
-        out.print(Text.assemble((mark, style), f"  {finding.subject}: {finding.text}"), soft_wrap=True)
+        out.print(Text.assemble((mark, style), plain(f"  {finding.subject}: {finding.text}")), soft_wrap=True)
         if finding.remedy and finding.level != diagnosis.OK:
-            out.print(Text(f"        {finding.remedy}"), soft_wrap=True)
+            out.print(Text(plain(f"        {finding.remedy}")), soft_wrap=True)
     out.print(Text(f"a lab can come up on: {', '.join(usable) or 'no engine'}", style="bold"))

@@ -13,7 +13,7 @@ from invoke.exceptions import Exit
 
 from lab import services
 from lab.commands.base import ask, err, number, out, seconds, task
-from lab.errors import CheckError, WordsError
+from lab.errors import CheckError, WordsError, plain
 from lab.lab import Lab
 from lab.observe import conversation, gathering, own, report
 
@@ -85,7 +85,7 @@ def exec_(_: Context, node: str, command: str, beside: str = "", name: str = "la
         process = place.start(argv) if place else lab.start(node, argv)
         for stream, line in process.lines():
             to = sys.stdout if stream == "stdout" else sys.stderr
-            print(report.plain(line) if to.isatty() else line, file=to, flush=True)
+            print(plain(line) if to.isatty() else line, file=to, flush=True)
         code = process.wait()
     if code:
         raise Exit(code=code)
@@ -109,4 +109,4 @@ def put(_: Context, node: str, file: str, to: str = "/root/", name: str = "lab",
 def logs(_: Context, node: str, follow: bool = False, name: str = "lab", engine: str = "auto") -> None:
     """Show what programs on a node said, with the time of each line."""
     for line in Lab.find(name, engine).logs(node, follow=follow):
-        print(report.plain(line), flush=True)
+        print(plain(line), flush=True)

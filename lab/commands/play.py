@@ -7,7 +7,7 @@ from pathlib import Path
 from invoke.context import Context
 
 from lab.commands.base import number, task
-from lab.errors import WordsError
+from lab.errors import WordsError, plain
 from lab.lab import Lab
 from lab.play import Play
 
@@ -25,4 +25,4 @@ def play(_: Context, timeline: str, seed: str = "1", name: str = "lab", engine: 
 def tell(line: str, *, passing: bool = False) -> None:
     """One event of the log, as it happens."""
     if not passing:
-        print(line, flush=True)
+        print(plain(line), flush=True)

@@ -7,7 +7,7 @@ import os
 import platform
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Self
 
@@ -45,9 +45,11 @@ class Owner:
     def read(cls, text: str) -> Self | None:
         """Read what `to_json` wrote; None where it is something else."""
         try:
-            return cls(**json.loads(text))
+            read = cls(**json.loads(text))
         except (ValueError, TypeError):
             return None
+        kinds = [type(value) for value in astuple(read)]
+        return read if kinds == [str, str, str, int, str] else None
 
     def to_json(self) -> str:
         """The owner as one line."""

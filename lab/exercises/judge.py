@@ -13,7 +13,7 @@ from rich.text import Text
 
 from lab.engine.base import Say
 from lab.engine.select import holder
-from lab.errors import NameTakenError, WordsError
+from lab.errors import NameTakenError, WordsError, plain
 from lab.exercises.exercise import Exercise, Miss
 from lab.exercises.trial import Trial
 from lab.lab import Lab, summary
@@ -119,6 +119,6 @@ def as_table(report: Report) -> RenderableType:
         mark = ("✓", "green") if good else ("✗", "bold red")
         lines.append(Text.assemble(mark, f" {result.points}/{result.of}  {result.what}"))
         if result.hint:
-            lines.append(Text(f"       {result.hint}", style="yellow"))
+            lines.append(Text(f"       {plain(result.hint)}", style="yellow"))
     lines.append(Text(f"{report.exercise}: {report.score} of {report.of} points", style="bold"))
     return Group(*lines)

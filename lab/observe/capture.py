@@ -20,6 +20,7 @@ Place = tuple[str, str]
 """A node, and one of its links."""
 
 LINK_TYPE = "EN10MB"
+BPF_FIELDS = (16, 8, 8, 32)  # bits: struct sock_filter, linux/filter.h
 TAIL = 300  # characters of what the tap said that go into an error
 
 
@@ -164,6 +165,7 @@ def compiled(lab: Lab, node: str, filter: str) -> list[list[int]]:  # noqa: A002
     Raises:
         WordsError: tcpdump cannot read it.
         MachineError: there is no tcpdump.
+        CheckError: what is called tcpdump there says something else.
     """
     process = lab.start(node, ["tcpdump", "-ddd", "-y", LINK_TYPE, "--", filter])
     said = list(process.lines())
@@ -176,8 +178,20 @@ def compiled(lab: Lab, node: str, filter: str) -> list[list[int]]:  # noqa: A002
         why = next((line for stream, line in said if stream == "stderr" and "warning" not in line), f"exit code {code}")
         remedy = "as in pcap-filter(7): --filter 'tcp port 11267', or 'host h2 and udp'"
         raise WordsError(f"{filter!r}: {why.removeprefix('tcpdump: ')}", where="--filter", remedy=remedy)
-    rows = [[int(word) for word in line.split()] for stream, line in said if stream == "stdout"]
+    try:
+        rows = [[int(word) for word in line.split()] for stream, line in said if stream == "stdout"]
+    except ValueError:
+        rows = []
+    if rows[:1] != [[len(rows) - 1]] or not all(map(_is_step, rows[1:])):
+        raise CheckError(
+            "its tcpdump does not say a filter", where=node, remedy=f"./inv exec {node} 'tcpdump --version'"
+        )
     return rows[1:]  # the first says how many follow
+
+
+def _is_step(row: Sequence[int]) -> bool:
+    fits = [0 <= value < 1 << bits for value, bits in zip(row, BPF_FIELDS, strict=False)]
+    return len(row) == len(BPF_FIELDS) and all(fits)
 
 
 class Taken:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import asdict
 from itertools import cycle
@@ -14,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lab.engine.base import LabRecord
-from lab.errors import LabError, typed
+from lab.errors import LabError, plain, typed
 from lab.lab import Status, summary
 from lab.model import readback, shaping, steering
 from lab.model.media import Settings
@@ -23,22 +22,13 @@ from lab.model.readback import Figures
 from lab.model.units import counted, say_rate, say_share, say_size, say_time
 from lab.observe.conversation import Conversation, Outcome
 
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all but tab and line feed
-
-
-def plain(text: str) -> str:
-    """A text with its control characters shown, not obeyed: what comes from a node shall not move the cursor.
-
-    A terminal takes C0, DEL and C1 for orders: ECMA-48, 5.
-    """
-    return CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
-
 
 def error(failure: LabError) -> str:
-    """What failed, where, and what to type next, in two lines at most."""
+    """What failed, where, and what to type next. Further lines of what failed are marked: a node may have said them."""
     place = f"{failure.where}: " if failure.where else ""
     advice = f"\n  next: {failure.remedy}" if failure.remedy else ""
-    return plain(f"error: {place}{failure.what}{advice}")
+    what = failure.what.replace("\n", "\n  │ ")
+    return plain(f"error: {place}{what}{advice}")
 
 
 def settings(way: Settings | Figures) -> str:
@@ -181,7 +171,8 @@ def labs_table(labs: list[tuple[str, LabRecord]]) -> RenderableType:
         running = sum(state == "running" for state in record.nodes.values())
         what = summary(record.spec) if record.spec else "made by another version"
         owner = f"{record.owner}{', gone' if record.stale else ''}" if record.owner else "-"
-        table.add_row(escape(record.name), escape(what), engine, f"{running} of {len(record.nodes)}", escape(owner))
+        words = (record.name, what, engine, f"{running} of {len(record.nodes)}", owner)
+        table.add_row(*(escape(plain(word)) for word in words))  # labels: whoever may use the engine wrote them
     return table if labs else Text("no lab is there")
 
 

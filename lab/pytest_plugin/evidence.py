@@ -7,6 +7,7 @@ with the kernel's counters as `tc -s -json` prints them), echoes.txt (each link'
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from lab.pytest_plugin.recorder import MOST_FRAMES, Recorder
 from lab.testing import predicted_echo
 
 ECHO_SECONDS = 3.0
+ECHO = re.compile(r"time=([0-9]{1,9}(?:\.[0-9]{1,9})?) ms")  # what ping says; a node may have a ping of its own
 SNAPLEN = 262_144  # bytes, as tcpdump has it
 
 
@@ -44,9 +46,14 @@ def write(folder: Path, lab: Lab, recorder: Recorder | None, *, begun: float) ->
         recorder: what recorded the test's frames, if anything did; it is ended.
         begun: when the test began, in seconds since 1970.
     """
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
     said = Said()
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        if recorder:
+            recorder.close()
+        return Said([f"nothing could be put down: {error}"])
 
     def attempt(what: str, work: Callable[[], str]) -> None:
         try:
@@ -65,7 +72,7 @@ def write(folder: Path, lab: Lab, recorder: Recorder | None, *, begun: float) ->
     attempt("programs", lambda: _logs(folder, lab, begun))
     attempt("state", state)
     attempt("echoes", lambda: _echoes(folder, lab))
-    (folder / "what.txt").write_text("\n".join(said.lines) + "\n")
+    (folder / "what.txt").write_text("\n".join(said.lines) + "\n", encoding="utf-8")
     return said
 
 
@@ -87,7 +94,7 @@ def _logs(folder: Path, lab: Lab, begun: float) -> str:
     for node in lab.plan.nodes:
         lines = [line for line in lab.logs(node.name) if line >= since]
         count += len(lines)
-        (folder / f"{node.name}.log").write_text("".join(f"{line}\n" for line in lines))
+        (folder / f"{node.name}.log").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     return f"{count} lines since then, in NODE.log"
 
 
@@ -107,9 +114,9 @@ def _echoes(folder: Path, lab: Lab) -> str:
         argv = ["ping", "-c", "1", "-W", f"{ECHO_SECONDS:g}", str(far.address)]
         running.append((link.name, near.node, far.node, lab[near.node].start(argv)))
     for name, first, second, ping in running:
-        answer = ping.wait(ECHO_SECONDS + 10).stdout.partition("time=")[2].split()
-        measured = f"{float(answer[0]):.2f} ms" if answer else f"no answer within {ECHO_SECONDS:g} s"
+        answer = ECHO.search(ping.wait(ECHO_SECONDS + 10).stdout)
+        measured = f"{float(answer[1]):.2f} ms" if answer else f"no answer within {ECHO_SECONDS:g} s"
         value = predicted_echo(lab, first, second).value or 0.0
         rows.append(f"{name}: {first} to {second} and back: predicted {value * 1e3:.2f} ms, measured {measured}")
-    (folder / "echoes.txt").write_text("\n".join(rows) + "\n")
+    (folder / "echoes.txt").write_text("\n".join(rows) + "\n", encoding="utf-8")
     return f"{rows[0]}{', …' if len(rows) > 1 else ''}; echoes.txt"

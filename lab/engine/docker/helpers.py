@@ -9,7 +9,7 @@ from typing import Any
 
 from docker.errors import APIError, NotFound
 
-from lab.engine import archive, container
+from lab.engine import archive, container, stream
 from lab.engine.docker.client import refusals
 from lab.errors import EngineError
 
@@ -122,11 +122,10 @@ def log_lines(api: Any, where: str, *, follow: bool) -> Iterator[str]:
     """The lines of a container's log, whole, however the engine cuts them."""
     with refusals(where):
         parts = api.logs(where, stream=True, follow=follow)
-    begun = b""
+    made = stream.Lines("replace")
     try:
         for part in parts:
-            *whole, begun = (begun + part).split(b"\n")
-            yield from (line.decode(errors="replace") for line in whole)
+            yield from made.feed(part)
     finally:
         parts.close()
         parts._response.close()  # noqa: SLF001 - else the SDK leaves the connection to the garbage collector

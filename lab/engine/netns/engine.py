@@ -13,12 +13,12 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any, NoReturn
 
-from lab.engine import archive
+from lab.engine import archive, stream
 from lab.engine.attendant import Attendant
 from lab.engine.base import EngineFacts, LabRecord, Say, unheard
 from lab.engine.netns import claims, commands, folder, limits, marks, order, wire
 from lab.engine.netns.folder import Folder
-from lab.engine.netns.process import NetnsProcess
+from lab.engine.netns.process import PIECE, NetnsProcess
 from lab.engine.netns.root import LOG
 from lab.engine.owner import Owner
 from lab.errors import EngineError, PoolError
@@ -239,8 +239,10 @@ class NetnsEngine:
             start_new_session=True,
         ) as reader:
             try:
-                for line in reader.stdout or ():
-                    yield line.decode(errors="replace").rstrip("\n")
+                made = stream.Lines("replace")
+                while reader.stdout and (piece := os.read(reader.stdout.fileno(), PIECE)):
+                    yield from made.feed(piece)
+                yield from made.feed(b"", final=True)
             finally:
                 _stop_reader(reader)
 

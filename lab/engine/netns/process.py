@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import os
 import selectors
 import subprocess
@@ -10,6 +9,8 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+
+from lab.engine import stream
 
 PIECE = 65536
 BY_SIGNAL = 128
@@ -32,17 +33,8 @@ class NetnsProcess:
 
     def lines(self) -> Iterator[tuple[str, str]]:
         """Each line as it comes, with `stdout` or `stderr`; the pipes are closed after the last."""
-        decoder = codecs.getincrementaldecoder("utf-8")
-        decoders = {name: decoder("backslashreplace") for name in ("stdout", "stderr")}
-        begun = dict.fromkeys(decoders, "")
         try:
-            for name, data in self._read():
-                *whole, begun[name] = (begun[name] + decoders[name].decode(data)).split("\n")
-                for line in whole:
-                    yield name, line.removesuffix("\r")
-            for name, rest in begun.items():
-                if rest:
-                    yield name, rest
+            yield from stream.named_lines(self._read())
         finally:
             self._end()
 

@@ -117,3 +117,13 @@ def test_however_it_is_cut_the_same_lines_come_out(said: list[tuple[int, str]], 
     for number, name in stream.NAMES.items():
         text = "".join(text for of, text in said if of == number)
         assert [line for stream_, line in heard if stream_ == name] == text.removesuffix("\n").split("\n") * bool(text)
+
+
+def test_a_line_that_never_ends_is_given_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that never ends a line does not fill the memory of who listens; nothing of it is lost."""
+    monkeypatch.setattr(stream, "LONGEST_LINE", 1000)
+    made = stream.Lines()
+    parts = [line for _ in range(100) for line in made.feed("é".encode() * 300)]
+    assert {len(part) for part in parts} == {1200}
+    assert sum(map(len, [*parts, *made.feed(b"", final=True)])) == 30_000
+    assert list(made.feed(b"short\n")) == ["short"]
