@@ -1,6 +1,6 @@
 """A program on a node holds nothing open that is the machine's: who holds a file can open it again, to write.
 
-docs/security.md, 11. What is open in one program, root on the same node can open through /proc/PID/fd, with the rights
+docs/security.md, 12. What is open in one program, root on the same node can open through /proc/PID/fd, with the rights
 that the machine's file gives to root. So whatever the way into a node passes on is given to the whole node.
 """
 

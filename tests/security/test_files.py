@@ -1,4 +1,4 @@
-"""What tasks write on the machine is their caller's, and goes where they were told to. docs/security.md, 12."""
+"""What tasks write on the machine is their caller's, and goes where they were told to. docs/security.md, 13."""
 
 from __future__ import annotations
 

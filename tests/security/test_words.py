@@ -1,21 +1,20 @@
-"""What a user types, or a lab's programs say, stays words: no shell, no markup, no orders, no path.
-
-docs/security.md, 9 and 10.
-
-Guards that are code, not walls, cannot be taken out of a running lab: there, the test shows that what it looks for
-is there to be seen.
-"""
+"""What a user types stays words: no shell, no markup, no orders to a terminal, no path. docs/security.md, 9 and 10."""
 
 from __future__ import annotations
 
+import io
 import os
 import pty
 import subprocess
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from rich.text import Text
 
+from lab.engine import archive
+from lab.engine.docker.client import connect
+from lab.engine.netns import folder
 from lab.engine.netns.folder import STATE, Folder
 from lab.errors import EngineError, LabError, WordsError
 from lab.observe import report
@@ -26,7 +25,7 @@ TITLE = "\x1b]0;owned\x07"
 NAMES = ["../../tmp/x", "/etc", "..", "a/b", "$(id)", "[red]x", "a b", "-rf", "a\nb", "é", "x" * 32, TITLE]
 
 
-def test_a_message_is_a_message(shut: Place, tmp_path: Path) -> None:
+def test_a_message_is_a_message(shut: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A message of shell words, markup and orders to the terminal arrives as it was typed, and is shown harmless.
 
     Guard: programs are started with lists of words, and lines are printed as text, made plain. A shell would run it,
@@ -44,13 +43,22 @@ def test_a_message_is_a_message(shut: Place, tmp_path: Path) -> None:
     subprocess.run(["sh", "-c", f"echo {message.partition('[')[0]}"], check=True, capture_output=True)
     assert trap.exists()
     assert Text.from_markup("[red]x[/red]").plain == "x"
+    monkeypatch.setattr(report, "plain", str)
+    file = io.StringIO()
+    report.speaker(Console(file=file), ("h1",))("h1", "stdout", message)
+    assert "\x1b" in file.getvalue()
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_labs_name_is_no_path(name: str) -> None:
-    """What is no lab's name is refused before it becomes a path, or a name of the engine's. Guard: one pattern."""
+def test_a_labs_name_is_no_path(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is no lab's name is refused before it becomes a path, or a name of the engine's.
+
+    Guard: one pattern. Without, it is a folder of that name, wherever that leads.
+    """
     with pytest.raises(WordsError):
         Folder(name)
+    monkeypatch.setattr(folder, "check_name", str)
+    assert Folder(name).path == STATE / name
 
 
 @pytest.mark.parametrize("task", ["up", "down", "status", "plan"])
@@ -64,7 +72,10 @@ def test_a_name_that_leads_elsewhere_is_wrong_words(task: str, tmp_path: Path) -
 
 
 def test_a_terminal_gets_no_orders_from_a_node(shut: Place) -> None:
-    """`exec` at a terminal shows control characters; into a pipe it passes bytes as they are. Guard: `report.plain`."""
+    """`exec` at a terminal shows control characters; into a pipe it passes bytes as they are.
+
+    Guard: `plain`, where somebody looks on. Without, as in the pipe, the order is there to be obeyed.
+    """
     argv = command("exec", "h1", r"printf '\033]0;owned\007[red]x\n'", "--name", shut.lab.name)
     assert subprocess.run(argv, cwd=ROOT, capture_output=True, check=True).stdout == f"{TITLE}[red]x\n".encode()
     above, below = pty.openpty()
@@ -81,34 +92,67 @@ def test_a_terminal_gets_no_orders_from_a_node(shut: Place) -> None:
     assert TITLE.encode() not in seen
 
 
-def test_an_error_gives_no_orders() -> None:
-    """What failed may quote what a node said: it is shown, not obeyed."""
-    assert report.error(LabError(f"bad {TITLE}", where="h1")) == "error: h1: bad \\x1b]0;owned\\x07"
+def test_an_error_gives_no_orders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What failed may quote what a node said: it is shown, not obeyed. Guard: `plain`. Without, the order is there."""
+    failure = LabError(f"bad {TITLE}", where="h1")
+    assert report.error(failure) == "error: h1: bad \\x1b]0;owned\\x07"
+    monkeypatch.setattr(report, "plain", str)
+    assert TITLE in report.error(failure)
 
 
-TARGETS = ["/root/..", "../../etc/x", "..", "/root/../../x", "relative", ""]
+ELSEWHERE = "/root/../tmp/led-elsewhere"
+TARGETS = [ELSEWHERE, "/root/..", "../../etc/x", "..", "/root/../../x", "relative", ""]
 
 
-def test_put_takes_a_plain_path(shut: Place) -> None:
+def test_put_takes_a_plain_path(shut: Place, bare: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """A target with `..`, or that does not begin at the node's root, is wrong words; nothing is written.
 
-    Guard: a look at the path. Without it, Docker's unpacking of `/root/..` cleared the node's whole file system.
+    Guard: a look at the path. Without it, the file is elsewhere, and Docker's unpacking of `/root/..` cleared the
+    node's whole file system.
     """
     for target in TARGETS:
         with pytest.raises(WordsError):
             shut.lab.put("h1", ROOT / "README.md", target)
     assert shut.result("h1", "test", "-d", "/root", "-a", "-x", "/usr/bin/env")[0] == 0
-    inv("put", "h1", "README.md", "--to", TARGETS[0], "--name", shut.lab.name, code=2)
+    assert shut.result("h1", "test", "-e", ELSEWHERE)[0] == 1
+    inv("put", "h1", "README.md", "--to", TARGETS[1], "--name", shut.lab.name, code=2)
+    monkeypatch.setattr(archive, "target_of", lambda _, target: target.rpartition("/")[::2])
+    bare.lab.put("h1", ROOT / "README.md", ELSEWHERE)
+    assert bare.result("h1", "test", "-e", ELSEWHERE.replace("/root/..", ""))[0] == 0
 
 
-def test_put_does_not_replace_a_folder(shut: Place, tmp_path: Path) -> None:
-    """A file does not take the place of a folder of that name, with all that is in it."""
+def test_put_does_not_replace_a_folder(shut: Place, bare: Place, tmp_path: Path) -> None:
+    """A file does not take the place of a folder of that name, with all that is in it; nor is it put into that.
+
+    Guard: Docker is told so, and install(1), too. Without, the folder is gone, or holds what it was not told to hold.
+    """
     source = tmp_path / "source"
     source.write_text("x")
-    shut.out("h1", "sh", "-c", "mkdir -p /root/folder && touch /root/folder/precious")
+    for place in (shut, bare):
+        place.out("h1", "sh", "-c", "mkdir -p /root/folder && touch /root/folder/precious")
     with pytest.raises(EngineError):
         shut.lab.put("h1", source, "/root/folder")
     assert shut.out("h1", "ls", "/root/folder") == "precious"
+    if bare.docker:
+        with connect() as api:
+            api.put_archive(f"{bare.lab.name}-h1", "/root", archive.pack([("folder", b"x", 0o644)]))
+        assert bare.result("h1", "test", "-f", "/root/folder")[0] == 0
+    else:
+        bare.out("h1", "sh", "-c", "echo x | install /dev/stdin /root/folder")
+        assert bare.out("h1", "ls", "/root/folder") == "precious\nstdin"
+
+
+def test_a_nodes_link_leads_get_nowhere(shut: Place, tmp_path: Path) -> None:
+    """What is read from a node is the node's, where a link on it leads to a file of the machine's, too.
+
+    Guard: the node's own file system. Followed on the machine, the same link leads to the machine's file.
+    """
+    secret = tmp_path / "secret"
+    secret.write_text("the machine's")
+    shut.out("h1", "ln", "-sfn", str(secret), "/root/leak")
+    with pytest.raises(EngineError):
+        shut.lab["h1"].get("/root/leak")
+    assert Path(f"/proc/{shut.process('h1')}/root/root/leak").read_text() == "the machine's"
 
 
 def test_put_follows_links_on_the_node(shut: Place, tmp_path: Path) -> None:
