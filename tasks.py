@@ -70,7 +70,7 @@ def bench(
     minutes: str = "60",
     json: bool = False,
 ) -> None:
-    """Measure: `up`, `accuracy`, `media`; `killed`, `together`, `soak`: what is left, and what grows."""
+    """Measure: `up`, `accuracy`, `media`; `killed`, `together`, `soak`, `guards`: what is left, grows, is noticed."""
     benchmarks: dict[str, Callable[..., None]] = {
         "up": _bench_up,
         "accuracy": _bench_accuracy,
@@ -78,6 +78,7 @@ def bench(
         "killed": _bench_killed,
         "together": _bench_together,
         "soak": _bench_soak,
+        "guards": _bench_guards,
     }
     if what not in benchmarks:
         raise WordsError(f"no benchmark is called {what!r}", remedy=f"there are {', '.join(benchmarks)}")
@@ -130,6 +131,17 @@ def _bench_together(*, quick: bool, only: str, **_: object) -> None:
     if wrong := safety.rounds(only, lambda line: err.print(line, markup=False), quick=quick):
         raise Exit("\n".join(f"error: {line}" for line in wrong), code=CheckError.exit_code)
     print("no lab met another")
+
+
+def _bench_guards(*, only: str, **_: object) -> None:
+    from bench import guards  # noqa: PLC0415
+
+    outcomes = []
+    for outcome in guards.take_out(only, lambda line: err.print(line, markup=False)):
+        outcomes.append(outcome)
+        print(outcome, flush=True)
+    if missed := sum(not outcome.noticed for outcome in outcomes):
+        raise Exit(f"error: {missed} of {len(outcomes)} guards are not missed", code=CheckError.exit_code)
 
 
 namespace = tasks()

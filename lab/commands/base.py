@@ -94,11 +94,11 @@ HELP = {
     "follow": "go on as more comes",
     "fix": "remove labs, folders and devices that nobody owns any more, and tell which",
     "check": "write nothing; exit code 1 if a file is not current",
-    "what": "up, accuracy, media, killed, together or soak",
+    "what": "up, accuracy, media, killed, together, soak or guards",
     "minutes": "how long",
     "quick": "a few only: of links once, nothing is written; of steps every tenth; of rounds one",
     "engines": "only those that bring labs up on Docker 20.10, 26.1 and 28.5, each in namespaces of its own",
-    "only": "test: arguments of pytest; bench media: engines, topologies, media; bench killed: docker up, netns, …",
+    "only": "test: arguments of pytest; bench media: engines, topologies, media; killed: docker up, …; guards: a word",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import re
 import shlex
@@ -15,8 +16,10 @@ from invoke.loader import FilesystemLoader
 from invoke.parser import Parser
 from invoke.program import Program
 
+from bench.guards import without
 from lab.model.media import MEDIA
 from lab.model.shaping import netem_limit
+from tests.security.guards import GUARDS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -146,6 +149,54 @@ def test_the_limits_of_netem_are_as_told() -> None:
     assert f"holds {coax} packets: of frames of 64 bytes that is {kept:,} bytes" in text
     assert f"{kept / MEDIA['coax'].settings.queue:.1%}".replace("%", " %") in text
     assert f"netem's limit there is {satellite}" in text
+
+
+def _promises() -> dict[int, list[str]]:
+    """The tests that docs/security.md names for each promise, by its number."""
+    text = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+    rows = [line.strip("|").split("|") for line in text.splitlines() if re.match(r"\| \d+ \|", line)]
+    return {int(row[0]): re.findall(r"`(test_\w+)`", row[-1]) for row in rows}
+
+
+def _tests_of_security() -> dict[str, str]:
+    """Every test in tests/security, and those of the page of a trace, with its docstring."""
+    found = {}
+    for path in [*(ROOT / "tests" / "security").glob("test_*.py"), ROOT / "tests/unit/observe/trace/test_page.py"]:
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                found[node.name] = ast.get_docstring(node) or ""
+    return found
+
+
+def test_every_promise_has_its_tests() -> None:
+    """Each promise names tests, each of them is there, and no test of tests/security/ stands behind no promise."""
+    promises, there = _promises(), _tests_of_security()
+    assert list(promises) == list(range(1, len(promises) + 1))
+    assert len(promises) >= 13  # a table that is read as none would promise nothing
+    assert [number for number, names in promises.items() if not names] == []
+    named = {name for names in promises.values() for name in names}
+    assert named - set(there) == set()
+    of_pages = {name for name in there if name not in named and not _in_security(name)}
+    assert set(there) - named == of_pages
+
+
+def _in_security(name: str) -> bool:
+    return any(f"def {name}(" in path.read_text() for path in (ROOT / "tests" / "security").glob("test_*.py"))
+
+
+def test_guards_can_be_taken_out() -> None:
+    """Each change of tests/security/guards.py applies to the source as it is, and its test stands behind its promise.
+
+    Promise 4's guard is in no single place: a bridge for each link. Its test takes it out.
+    """
+    promises = _promises()
+    for guard in GUARDS:
+        text = (ROOT / guard.file).read_text(encoding="utf-8")
+        assert without(text, guard) != text
+        named = re.sub(r"\[.*", "", guard.test.rpartition("::")[2])
+        assert named in {name for names in promises.values() for name in names}, guard
+        assert f"def {named}(" in (ROOT / "tests" / guard.test.partition("::")[0]).read_text(encoding="utf-8")
+    assert set(promises) - {guard.promise for guard in GUARDS} == {4}
 
 
 def test_no_page_is_empty_of_commands_by_mistake() -> None:
