@@ -13,10 +13,11 @@ from lab.engine.base import Engine, LabRecord, Process, Say, unheard
 from lab.engine.owner import Owner
 from lab.engine.select import engines, holder, select
 from lab.errors import EngineError, NameTakenError, PoolError, TransitError, UnknownLabError, WordsError
-from lab.links import LiveLink, carries, joined, look, settle, steer
+from lab.links import TRIES as CHANGES
+from lab.links import LiveLink, altered, carries, joining, look, steer
 from lab.model import steering, wiring
 from lab.model.drift import Difference, cut_differences, differences
-from lab.model.plan import LabPlan, LabSpec, check_name, check_words, decide, pool_of
+from lab.model.plan import LabPlan, LabSpec, check_name, check_words, decide, pool_of, same_lab, summary
 from lab.model.units import counted
 from lab.nodes import LiveNode
 from lab.programs import Running
@@ -160,17 +161,23 @@ class Lab:
             return lab
         raise AssertionError  # the last attempt returns or raises
 
-    def _wire(self, plan: LabPlan, say: Say, *, prove: bool = True) -> None:
+    def _wire(self, plan: LabPlan, say: Say, was: dict[str, str] | None = None) -> bool:
         """Have the agent wire and shape everything, and start the software wire where links need it.
 
         Args:
             plan: what shall be in force.
             say: takes a line for each step.
-            prove: whether packets shall be seen to pass before links are shaped.
+            was: what the links are believed to remember, where the lab is only to be mended; else packets shall be
+                seen to pass before links are shaped.
+
+        Returns:
+            Whether it was done: nothing is, where somebody has changed a link meanwhile.
         """
         say("wiring and shaping")
         document = wiring.document(plan, "wire")
-        answer = self.engine.agent(self.name, document if prove else document | {"probes": []})
+        answer = self.engine.agent(self.name, document if was is None else document | {"probes": [], "was": was})
+        if "stale" in answer:
+            return False
         if answer["unanswered"]:
             raise self._no_transit(answer)
         wire = answer["wire"]
@@ -178,6 +185,7 @@ class Lab:
             say(f"starting the software wire for {counted(len(wire['links']), 'link')}")
             self.engine.start_wire(self.name, wire)
         self._prove(plan, answer)
+        return True
 
     def _prove(self, plan: LabPlan, live: dict[str, Any]) -> None:
         """Hold what was read back after wiring against the plan.
@@ -246,19 +254,24 @@ class Lab:
 
     def mend(self, say: Say = unheard, word: str = "") -> tuple[Difference, ...]:
         """The same as `heal`, for one who has the claim on the lab already."""
-        status = self.status()
-        if self._revive(status.record, say):
+        join = joining(self.plan, word)
+        for _ in range(CHANGES):
             status = self.status()
-        if gone := self._missing(status.record):
-            raise EngineError(f"{gone[0]} does not run", where=self.name, remedy="./inv up makes the lab anew")
-        changed = joined(self.plan, status.now, word)
-        cuts = cut_differences(status.now, changed)
-        if status.differences:
-            say(f"mending {counted(len(status.differences), 'difference')}")
-            self._wire(steering.in_force(self.plan, changed), say, prove=False)
-        elif cuts:
-            steer(self.engine, self.plan, {cut.where: settle(changed[cut.where]) for cut in cuts}, self._lines, say)
-        return (*status.differences, *cuts)
+            if self._revive(status.record, say):
+                status = self.status()
+            if gone := self._missing(status.record):
+                raise EngineError(f"{gone[0]} does not run", where=self.name, remedy="./inv up makes the lab anew")
+            changed = altered(self.plan, status.now, join)
+            cuts = cut_differences(status.now, changed)
+            if status.differences:
+                say(f"mending {counted(len(status.differences), 'difference')}")
+                if not self._wire(steering.in_force(self.plan, changed), say, was=status.live["lines"]):
+                    continue
+            elif cuts:
+                meant = {cut.where: join[cut.where] for cut in cuts}
+                steer(self.engine, self.plan, meant, self._lines, say, claimed=True)
+            return (*status.differences, *cuts)
+        raise EngineError("somebody else is changing it all the time", where=self.name, remedy="try again")
 
     def _revive(self, record: LabRecord, say: Say) -> bool:
         """Start the nodes that were stopped, where the engine can."""
@@ -334,19 +347,6 @@ def remove(engine: Engine, name: str, say: Say = unheard) -> int:
     """
     with engine.claim(name, "down", say, patience=PATIENCE_SECONDS) as abandoned:
         return engine.remove(name, abandoned=abandoned)
-
-
-def same_lab(one: LabSpec, other: LabSpec) -> bool:
-    """Whether two descriptions mean the same lab, in whichever order and by whichever names they give its links."""
-    if replace(one, media="", links=()) != replace(other, media="", links=()):
-        return False
-    return check_words(one) == check_words(other)
-
-
-def summary(spec: LabSpec) -> str:
-    """A lab in a few words: `star of 4, coax`."""
-    words = [f"{spec.topology} of {spec.nodes}", spec.media, *(f"{name}={text}" for name, text in spec.links)]
-    return ", ".join(words)
 
 
 def _check_pool(plan: LabPlan, taken: list[IPv4Network]) -> None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lab.engine.base import Engine, Say, unheard
-from lab.errors import EngineError
+from lab.errors import BusyError, EngineError
 from lab.model import readback, steering, wiring
 from lab.model.change import UNCHANGED, Change
 from lab.model.plan import LabPlan, LinkPlan
 from lab.model.readback import Figures
 
 Alter = Callable[[LinkPlan, Change], Change]
-TRIES = 5  # somebody else may change the same lab at the same time
+TRIES = 32  # others may change the same lab at the same time: of so many, the last one has its turn, too
+PATIENCE_SECONDS = 10.0  # with who is at work on the lab: a change, or a `heal`, takes less
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class LiveLink:
     Attributes:
         lines: what all links of the lab are believed to remember; kept up to date by whoever shares it.
         say: takes a line where something is lost by a change.
+        claimed: whether the caller has the claim on the lab's name.
     """
 
     engine: Engine
@@ -31,6 +34,7 @@ class LiveLink:
     name: str
     lines: dict[str, str] = field(default_factory=dict)
     say: Say = unheard
+    claimed: bool = False
 
     def set(self, spec: str = "", *, direction: str | None = None, **settings: str) -> None:
         """Change settings; what is not named stays as it is now, and what waits in the link stays in it.
@@ -77,10 +81,18 @@ class LiveLink:
         return tuple(readback.link_figures(here, live["wire"].get(link.name)))
 
     def _alter(self, alter: Alter) -> None:
-        steer(self.engine, self.plan, {self.name: alter}, self.lines, self.say)
+        steer(self.engine, self.plan, {self.name: alter}, self.lines, self.say, claimed=self.claimed)
 
 
-def cut(engine: Engine, plan: LabPlan, word: str, *, sender: str | None = None, reroute: bool = False) -> LabPlan:
+def cut(
+    engine: Engine,
+    plan: LabPlan,
+    word: str,
+    *,
+    sender: str | None = None,
+    reroute: bool = False,
+    claimed: bool = False,
+) -> LabPlan:
     """Cut all links that a word means: a link, a node, a tap of a bus, or the links between two sides.
 
     Args:
@@ -89,6 +101,7 @@ def cut(engine: Engine, plan: LabPlan, word: str, *, sender: str | None = None, 
         word: as `steering.links_of` reads it.
         sender: the node whose frames alone are dropped.
         reroute: whether the nodes go round the cut, where there is a way.
+        claimed: whether the caller has the claim on the lab's name.
 
     Returns:
         The plan in force now.
@@ -101,28 +114,35 @@ def cut(engine: Engine, plan: LabPlan, word: str, *, sender: str | None = None, 
     def by(tap: str | None) -> Alter:
         return lambda link, before: replace(steering.cut(link.link, before, tap, sender), reroute=reroute)
 
-    return steer(engine, plan, {name: by(tap) for name, tap in steering.links_of(plan, word).items()}, {})
+    alter = {name: by(tap) for name, tap in steering.links_of(plan, word).items()}
+    return steer(engine, plan, alter, {}, claimed=claimed)
 
 
-def joined(plan: LabPlan, now: LabPlan, word: str = "") -> dict[str, Change]:
-    """What the links' changes become when what is cut is put together again; settings stay.
+def joining(plan: LabPlan, word: str = "") -> dict[str, Alter]:
+    """What puts together again what is cut, by link; settings stay.
+
+    Args:
+        plan: what is declared.
+        word: a link, a node, or sides; empty: all.
+    """
+
+    def by(tap: str | None) -> Alter:
+        return lambda link, before: steering.healed(link.link, before, tap)
+
+    meant = steering.links_of(plan, word) if word else dict.fromkeys(link.name for link in plan.links)
+    return {name: by(tap) for name, tap in meant.items()}
+
+
+def altered(plan: LabPlan, now: LabPlan, alter: Mapping[str, Alter]) -> dict[str, Change]:
+    """What the links' changes become.
 
     Args:
         plan: what is declared.
         now: what is in force.
-        word: a link, a node, or sides; empty: all.
+        alter: by link, what its change becomes from what it is.
     """
-    meant = steering.links_of(plan, word) if word else {link.name: None for link in plan.links}
     before = {link.name: link.change for link in now.links if link.change != UNCHANGED}
-    healed = {
-        name: steering.healed(plan.link(name).link, before[name], tap) for name, tap in meant.items() if name in before
-    }
-    return before | healed
-
-
-def settle(change: Change) -> Alter:
-    """What makes a link's change this one, whatever it was."""
-    return lambda _link, _before: change
+    return before | {name: each(plan.link(name), before[name]) for name, each in alter.items() if name in before}
 
 
 def look(engine: Engine, now: LabPlan, live: dict[str, Any]) -> dict[str, Any]:
@@ -141,8 +161,10 @@ def steer(
     alter: Mapping[str, Alter],
     lines: dict[str, str],
     say: Say = unheard,
+    *,
+    claimed: bool = False,
 ) -> LabPlan:
-    """Change some links of a running lab.
+    """Change some links of a running lab. Each change is made whole, or not at all, whoever else is at it (ADR 13).
 
     Args:
         engine: what the lab is on.
@@ -150,18 +172,43 @@ def steer(
         alter: by link, what its change becomes from what it is.
         lines: what the bridges are believed to carry, and afterwards do carry; if they do not, they are asked.
         say: takes a line for each step.
+        claimed: whether the caller has the claim on the lab's name.
 
     Returns:
         The plan in force now.
 
     Raises:
+        BusyError: it cannot be done, for somebody else makes, mends or removes the lab just now.
         EngineError: the lab does not run, or others change it all the time.
     """
+    try:
+        return _steer(engine, plan, alter, lines, say, claimed=claimed)
+    except EngineError as error:
+        if not claimed:
+            _ask_who_is_at_work(engine, plan.name, error)
+        raise
+
+
+def _ask_who_is_at_work(engine: Engine, name: str, error: EngineError) -> None:
+    """Say who makes, mends or removes the lab just now, if somebody does: that explains why a change failed."""
+    try:
+        with engine.claim(name, "link"):
+            pass
+    except BusyError as busy:
+        raise busy from error
+
+
+def _steer(
+    engine: Engine, plan: LabPlan, alter: Mapping[str, Alter], lines: dict[str, str], say: Say, *, claimed: bool
+) -> LabPlan:
     for _ in range(TRIES):
         before = steering.recall(plan, lines)
         after = before | {name: each(plan.link(name), before.get(name, UNCHANGED)) for name, each in alter.items()}
         old, new = steering.in_force(plan, before), steering.in_force(plan, after)
         answer = engine.agent(plan.name, wiring.steering(old, new, alter))
+        if "lacks" in answer:
+            _start_wire(engine, plan, say, claimed=claimed)
+            continue
         believed = answer.get("stale", {link.name: link.line for link in new.links if link.line})
         lines.clear()
         lines.update(believed)
@@ -169,22 +216,16 @@ def steer(
             for name in alter:
                 if answer["chosen"][name] == "wire" and not old.link(name).by_wire:
                     say(f"{name}: the software wire takes over; what came in meanwhile is lost")
-            _tell_wire(engine, new, answer, say)
             return new
     raise EngineError("somebody else is changing it all the time", where=plan.name, remedy="try again")
 
 
-def _tell_wire(engine: Engine, plan: LabPlan, answer: Mapping[str, Any], say: Say) -> None:
-    """Have the software wire carry those links that it has to, as they are in force now."""
-    wire = answer["wire"]
-    if not wire["links"]:
-        return
-    said = engine.ask_wire(plan.name, {"op": "carry", "links": wire["links"]})
-    if said is None:
-        say("starting the software wire")
-        engine.start_wire(plan.name, wire)
-    elif "error" in said:
-        raise EngineError(said["error"], where=plan.name, remedy=f"./inv heal --name {plan.name}")
+def _start_wire(engine: Engine, plan: LabPlan, say: Say, *, claimed: bool) -> None:
+    """Start the software wire with nothing to carry yet; of several who find that there is none, one does."""
+    with nullcontext() if claimed else engine.claim(plan.name, "link", say, patience=PATIENCE_SECONDS):
+        if engine.ask_wire(plan.name, {"op": "stats"}) is None:
+            say("starting the software wire")
+            engine.start_wire(plan.name, {"lab": plan.name, "seed": plan.spec.seed, "links": []})
 
 
 def carries(stats: dict[str, Any] | None, wanted: dict[str, Any]) -> bool:
@@ -194,19 +235,19 @@ def carries(stats: dict[str, Any] | None, wanted: dict[str, Any]) -> bool:
     """
     if stats is None:
         return False
+    there, asked = (sorted(told["links"], key=lambda link: str(link["name"])) for told in (stats, wanted))
     running = [
-        (link["name"], [(port["node"], port["device"], port["mute"]) for port in link["ports"]])
-        for link in stats["links"]
+        (link["name"], [(port["node"], port["device"], port["mute"]) for port in link["ports"]]) for link in there
     ]
     declared = [
         (link["name"], [(port["node"], port["device"], port["node"] in link["mute"]) for port in link["ports"]])
-        for link in wanted["links"]
+        for link in asked
     ]
-    lost = any(port["state"] == "lost" for link in stats["links"] for port in link["ports"])
-    settings = [[way["settings"] for way in link["directions"]] for link in stats["links"]]
+    lost = any(port["state"] == "lost" for link in there for port in link["ports"])
+    settings = [[way["settings"] for way in link["directions"]] for link in there]
     same = all(
         is_now[key] == value
-        for ways, link in zip(settings, wanted["links"], strict=False)
+        for ways, link in zip(settings, asked, strict=False)
         for is_now, way in zip(ways, link["directions"], strict=False)
         for key, value in way.items()
     )

@@ -69,8 +69,9 @@ class Play:
         links.steer(self._lab.engine, self._plan, keep | dict.fromkeys(impaired, _on_the_wire), self._lines)
         now = steering.in_force(self._plan, steering.recall(self._plan, self._lines))
         answer = self._lab.engine.agent(self._plan.name, wiring.steering(now, now, {link.name for link in now.links}))
-        if answer["wire"]["links"]:
-            self._lab.engine.start_wire(self._plan.name, answer["wire"])
+        if answer.get("wire", {}).get("links"):
+            with self._lab.engine.claim(self._plan.name, "play", self._say, patience=links.PATIENCE_SECONDS):
+                self._lab.engine.start_wire(self._plan.name, answer["wire"])
 
     def _run(self) -> None:
         try:

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from invoke.context import Context
 
 from lab import links
 from lab.commands.base import err, progress, task
+from lab.engine.base import Say
 from lab.errors import WordsError
 from lab.lab import Lab
 from lab.model import steering
 from lab.model.units import counted
 
 NOTHING = "./inv link NAME SPEC, as ./inv link h1-hub loss=5%; or --reset"
+
+
+@contextmanager
+def alone(name: str, engine: str, doing: str) -> Iterator[tuple[Lab, Say]]:
+    """A lab that nobody else makes, mends or removes meanwhile, and what to tell people with."""
+    with progress() as say:
+        chosen = Lab.find(name, engine).engine
+        with chosen.claim(name, doing, say, patience=links.PATIENCE_SECONDS):
+            yield Lab.find(name, chosen.name), say  # it may be another one by now, or gone
 
 
 @task(positional=["link"], several=("spec",), auto_shortflags=False)
@@ -42,8 +54,8 @@ def link(
     words = ",".join(filter(None, [media, *spec]))
     if bool(words or settings) == reset:
         raise WordsError("nothing to change" if not reset else "--reset stands alone", where=link, remedy=NOTHING)
-    with progress() as say:
-        live = replace(Lab.find(name, engine).link(link), say=say)
+    with alone(name, engine, "link") as (lab, say):
+        live = replace(lab.link(link), say=say, claimed=True)
         live.reset() if reset else live.set(words, direction=from_ or None, **settings)
     err.print(f"{live.name}: {'as declared' if reset else 'changed'}", markup=False)
 
@@ -53,8 +65,8 @@ def cut(
     _: Context, place: str, from_: str = "", reroute: bool = False, name: str = "lab", engine: str = "auto"
 ) -> None:
     """Cut a link, all links of a node, a tap (`cut h2-bus`), or the links between two sides (`cut "n1,n2 | n3,n4"`)."""
-    lab = Lab.find(name, engine)
-    now = links.cut(lab.engine, lab.plan, place, sender=from_ or None, reroute=reroute)
+    with alone(name, engine, "cut") as (lab, _say):
+        now = links.cut(lab.engine, lab.plan, place, sender=from_ or None, reroute=reroute, claimed=True)
     for each in steering.links_of(lab.plan, place):
         err.print(f"{each}: {steering.cut_text(now.link(each))}", markup=False)
     if reroute and now.nodes == lab.plan.nodes:

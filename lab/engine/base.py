@@ -131,7 +131,7 @@ class Engine(Protocol):
 
         Args:
             name: the lab.
-            doing: what it is for, in a word: `up`, `down`, `heal`.
+            doing: what it is for, in a word: `up`, `down`, `heal`, `link`, `cut`.
             say: is told whom it waits for.
             patience: seconds to wait for somebody else who is at it.
 
@@ -178,7 +178,7 @@ class Engine(Protocol):
         """
 
     def agent(self, name: str, document: dict[str, Any]) -> dict[str, Any]:
-        """Run the agent on a wiring document, with the nodes' namespaces put in.
+        """Run the agent on a wiring document, with the nodes' namespaces and the software wire's socket put in.
 
         Raises:
             EngineError: the agent could not be run, or failed; the error names the node or link.

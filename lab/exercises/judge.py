@@ -16,7 +16,8 @@ from lab.engine.select import holder
 from lab.errors import NameTakenError, WordsError, plain
 from lab.exercises.exercise import Exercise, Miss
 from lab.exercises.trial import Trial
-from lab.lab import Lab, summary
+from lab.lab import Lab
+from lab.model.plan import summary
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,12 @@ import json
 import platform
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from . import nodes, ports, probe, steer, survey
+from . import carrier, nodes, ports, probe, steer, survey
+from .alone import alone
 from .namespaces import inside, make_sysctls_writable, of_nodes, throw_away
 from .nodes import Interface
 from .tools import AgentError, works
@@ -35,7 +37,8 @@ def answer(document: dict[str, Any]) -> dict[str, Any]:
     """Do what a document says, and tell how that went."""
     try:
         make_sysctls_writable()
-        return {"ok": True} | OPS[document["op"]](document)
+        with alone(document["device_prefix"]) if document["op"] in CHANGING else nullcontext():
+            return {"ok": True} | OPS[document["op"]](document)
     except AgentError as error:
         return {"ok": False, "error": {"what": error.what, "where": error.where, "remedy": error.remedy}}
     except OSError as error:
@@ -56,8 +59,12 @@ def wire(document: dict[str, Any]) -> dict[str, Any]:
 
     Returns:
         `unanswered` (probes; where there are any, nothing was shaped), `chosen` (shaper by link), `wire` (what
-        the software wire has to be told), and what `read` returns.
+        the software wire has to be told; one that runs has been told), and what `read` returns. Or `stale`, as
+        `change` does, if the document says what the bridges are believed to carry.
     """
+    lines = steer.remembered(document)
+    if document.get("was", lines) != lines:
+        return {"stale": lines}
     found = _on_nodes(document, _configurer(document))
     located = ports.locate(
         {node: {link: face.peer for link, face in by_link.items()} for node, by_link in found.items()}
@@ -75,42 +82,28 @@ def wire(document: dict[str, Any]) -> dict[str, Any]:
     ports.shape(document["links"], chosen, located, seeds="seed" in able)
     ports.shut_out(document["links"], located, able)
     steer.silence(document["links"], located, chosen)
-    return {"unanswered": [], "chosen": chosen, "wire": wire_document(document, on_wire, located)} | read(document)
+    wanted = carrier.document(document, on_wire, located)
+    if (carried := carrier.carried(document)) is not None:
+        carrier.drop(document, sorted(carried - {link["name"] for link in on_wire}))
+        carrier.carry(document, wanted["links"])
+    return {"unanswered": [], "chosen": chosen, "wire": wanted} | read(document)
 
 
 def change(document: dict[str, Any]) -> dict[str, Any]:
     """Change links and routes of a running lab in place, as `steer` tells.
 
     Returns:
-        `stale`, where the bridges carry something else than was believed, and nothing was done; else `chosen`, and
-        `wire`: what the software wire has to be told of those links that it carries.
+        `stale`, where the bridges carry something else than was believed, or `lacks`, where the software wire is
+        needed and none runs: then nothing was done; else `chosen`, and `wire`: what the software wire was told of
+        those links that it carries.
     """
     faces = _on_nodes(document, lambda node: nodes.find(node, nodes.interfaces()))
     done = steer.steer(document, faces)
-    if "stale" in done:
+    if "chosen" not in done:
         return done
     routed = [node for node in document["nodes"] if node["routes"] is not None]
     _on_nodes(document | {"nodes": routed}, lambda node: nodes.set_routes(node, faces[node["name"]]))
-    carried = [link for link in document["links"] if done["chosen"][link["name"]] == "wire"]
-    return {"chosen": done["chosen"], "wire": wire_document(document, carried, done["ports"])}
-
-
-def wire_document(document: dict[str, Any], links: list[dict[str, Any]], located: ports.Ports) -> dict[str, Any]:
-    """What the software wire has to be told to carry some links; see `fabric.wire`."""
-    return {
-        "lab": document["lab"],
-        "seed": document["seed"],
-        "links": [
-            {
-                "name": link["name"],
-                "shared": link["shared"],
-                "ports": [{"node": end["node"], "device": located[link["name"]][end["node"]]} for end in link["ends"]],
-                "directions": link["directions"],
-                "mute": link["mute"],
-            }
-            for link in links
-        ],
-    }
+    return done
 
 
 def _configurer(document: dict[str, Any]) -> Callable[[dict[str, Any]], dict[str, Interface]]:
@@ -160,8 +153,8 @@ def read(document: dict[str, Any]) -> dict[str, Any]:
     located = ports.locate(
         {node: {link: face["peer"] for link, face in here["interfaces"].items()} for node, here in live.items()}
     )
-    carried = {name: line for name, (_, line) in steer.lines(document["device_prefix"]).items() if line}
-    return {"nodes": live, "links": ports.read(document["links"], located), "lines": carried} | facts()
+    lines = steer.remembered(document)
+    return {"nodes": live, "links": ports.read(document["links"], located), "lines": lines} | facts()
 
 
 def unwire(document: dict[str, Any]) -> dict[str, Any]:
@@ -225,6 +218,7 @@ OPS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "survey": survey.survey,
     "unwire": unwire,
 }
+CHANGING = ("wire", "steer", "unwire")
 
 
 if __name__ == "__main__":

@@ -7,8 +7,8 @@ The document of the operation `steer` has, beside `lab`, `device_prefix` and the
     and in each link "alias", what its bridge shall carry; "changed": the numbers of the directions to shape again;
     "cut", "mute": the nodes whose port shall be down, whose frames shall be dropped
 
-The answer is `{"stale": {link: line}}`, with what the bridges do carry, or `{"chosen": {link: shaper}, "wire": …}`,
-with what the software wire has to be told of the links that it carries.
+The answer is `{"stale": {link: line}}`, with what the bridges do carry; or `{"lacks": "wire"}`, where a link needs the
+software wire and none runs; or `{"chosen": {link: shaper}, "wire": …}`, with what the software wire was told.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from . import ports
+from . import carrier, ports
 from .nodes import Interface
 from .tools import AgentError, ask, batch, works
 
@@ -39,6 +39,11 @@ def lines(prefix: str) -> dict[str, tuple[str, str]]:
         if owner == prefix and link:
             found[link] = (entry["ifname"], line)
     return found
+
+
+def remembered(document: dict[str, Any]) -> dict[str, str]:
+    """What the bridges of a lab carry, by link; links as declared are left out."""
+    return {link: line for link, (_, line) in lines(document["device_prefix"]).items() if line}
 
 
 def remember(links: list[dict[str, Any]], located: ports.Ports, prefix: str) -> None:
@@ -68,9 +73,8 @@ def steer(document: dict[str, Any], faces: Mapping[str, Mapping[str, Interface]]
         document: as told above.
         faces: the interfaces of the nodes, by node and link.
     """
-    carried = {link: line for link, (_, line) in lines(document["device_prefix"]).items() if line}
-    if carried != document["was"]:
-        return {"stale": carried}
+    if (found := remembered(document)) != document["was"]:
+        return {"stale": found}
     links = document["links"]
     located = ports.locate({node: {link: face.peer for link, face in found.items()} for node, found in faces.items()})
     for link in links:
@@ -79,12 +83,17 @@ def steer(document: dict[str, Any], faces: Mapping[str, Mapping[str, Interface]]
                 raise AgentError(f"the port of {end['node']} is missing", link["name"], "./inv heal")
     live = ports.read(links, located)
     chosen = {link["name"]: _kind(link, live[link["name"]]) for link in links}
+    on_wire = [link for link in links if chosen[link["name"]] == "wire"]
+    if on_wire and carrier.carried(document) is None:
+        return {"lacks": "wire"}
     remember(links, located, document["device_prefix"])
     for link in links:
         _shape(link, chosen[link["name"]], live[link["name"]], located)
+    wire = carrier.document(document, on_wire, located)
+    carrier.carry(document, wire["links"])
     batch("ip", [command for link in links for command in ports.plugs(link, located[link["name"]])], "fabric")
     silence(links, located, chosen)
-    return {"chosen": chosen, "ports": located}
+    return {"chosen": chosen, "wire": wire}
 
 
 def _kind(link: dict[str, Any], live: dict[str, Any]) -> str:

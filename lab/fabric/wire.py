@@ -39,6 +39,8 @@ Talking to it:
     {"op": "carry", "links": [entries of the document]}
       gives {"ok": true}. Links that are new are carried beside the others. A link that is there takes the entry's
       settings, as by "set"; only if its ports are others now, it begins anew.
+    {"op": "drop", "links": [NAME, ...]}
+      gives {"ok": true}. They are carried no longer; what is on its way on them is gone. Others stay as they are.
     {"op": "cut"|"heal", "link": NAME, "port": NODE|null}
       gives {"ok": true}. Cut, all that comes from that node, or is due to it, is dropped; null: every node.
     Anything else gives {"error": ...}.

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _MOST_CLIENTS = 32  # the one that has waited longest gives way
 _LONGEST_REQUEST = 64 * 1024
+OPS = "stats, set, carry, drop, cut, heal"
 _ASK_TIMEOUT = 10.0  # seconds
 
 
@@ -133,12 +134,14 @@ def _carry_out(wire: Wire, request: Any) -> dict[str, Any]:
             wire.change(name, request.get("direction"), settings)
         case {"op": "carry", "links": list(entries)}:
             wire.carry(entries)
+        case {"op": "drop", "links": list(names)}:
+            wire.drop(names)
         case {"op": "cut" | "heal" as op, "link": str(name)}:
             wire.link(name).cut(request.get("port"), cut=op == "cut")
         case {"op": str(op)}:
-            return {"error": f"unknown request {op!r}, or not with what it needs: stats, set, carry, cut, heal"}
+            return {"error": f"unknown request {op!r}, or not with what it needs: {OPS}"}
         case _:
-            return {"error": "a request is a JSON object with an op: stats, set, carry, cut, heal"}
+            return {"error": f"a request is a JSON object with an op: {OPS}"}
     return {"ok": True}
 
 

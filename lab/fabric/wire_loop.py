@@ -147,6 +147,15 @@ class Wire:
                 self._drop(link)
                 self._add(Link(entry, self._seed))
 
+    def drop(self, names: Sequence[str]) -> None:
+        """Carry some links no longer; what is in flight on them is gone.
+
+        Raises:
+            LinkError: There is none of that name; then all stay.
+        """
+        for link in [self.link(name) for name in names]:
+            self._drop(link)
+
     def _drop(self, link: Link) -> None:
         """Carry a link no longer; what is in flight on it is gone."""
         for port in link.ports:

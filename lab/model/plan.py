@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import asdict, astuple, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field, replace
 from ipaddress import IPv4Network
 from typing import Any, Self
 
@@ -274,3 +274,16 @@ def declared(link: Link) -> list[dict[str, Any]]:
         {"from": a, "to": b, "medium": way.medium} | asdict(way.settings)
         for a, b, way in ((first, second, link.spec.forward), (second, first, link.spec.back))
     ]
+
+
+def same_lab(one: LabSpec, other: LabSpec) -> bool:
+    """Whether two descriptions mean the same lab, in whichever order and by whichever names they give its links."""
+    if replace(one, media="", links=()) != replace(other, media="", links=()):
+        return False
+    return check_words(one) == check_words(other)
+
+
+def summary(spec: LabSpec) -> str:
+    """A lab in a few words: `star of 4, coax`."""
+    words = [f"{spec.topology} of {spec.nodes}", spec.media, *(f"{name}={text}" for name, text in spec.links)]
+    return ", ".join(words)

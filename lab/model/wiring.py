@@ -18,7 +18,9 @@
             "by_wire": false,          whether the software wire carries it where there is no netem
             "by_netem": true,          whether netem makes it true where there is one
             "directions": [{…}, …]}],  for the wire: bit/s, seconds, shares and bytes (see `fabric.wire`)
- "probes": [{"from": "h1", "to": "198.18.0.3", "why": "h1-hub"}, …]}
+ "probes": [{"from": "h1", "to": "198.18.0.3", "why": "h1-hub"}, …],
+ "wire_socket": PATH,              where the software wire answers, if one runs: put in by the engine
+ "was": {"h1-hub": "LINE", …}}     optional: what the bridges are believed to carry; if not, nothing is done
 """
 
 from __future__ import annotations

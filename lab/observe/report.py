@@ -14,10 +14,10 @@ from rich.text import Text
 
 from lab.engine.base import LabRecord
 from lab.errors import LabError, plain, typed
-from lab.lab import Status, summary
+from lab.lab import Status
 from lab.model import readback, shaping, steering
 from lab.model.media import Settings
-from lab.model.plan import LabPlan, LinkPlan, declared
+from lab.model.plan import LabPlan, LinkPlan, declared, summary
 from lab.model.readback import Figures
 from lab.model.units import counted, say_rate, say_share, say_size, say_time
 from lab.observe.conversation import Conversation, Outcome

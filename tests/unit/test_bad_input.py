@@ -14,12 +14,11 @@ from hypothesis import strategies as st
 
 from lab.commands.base import words
 from lab.errors import LabError, PoolError, SpecError, WordsError
-from lab.lab import summary
 from lab.model import plan as model
 from lab.model import spec, steering, wiring
 from lab.model.change import UNCHANGED
 from lab.model.media import MEDIA
-from lab.model.plan import LabSpec, decide
+from lab.model.plan import LabSpec, decide, summary
 from lab.model.topology import SHAPES
 
 INPUTS = max(300, settings().max_examples)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lab.lab import same_lab
-from lab.model.plan import LabSpec
+from lab.model.plan import LabSpec, same_lab
 
 ONE = LabSpec(links=(("h1", "satellite"), ("h2", "loss=1%,rate=5mbit")))
 

@@ -75,6 +75,19 @@ def test_cutting_one_node_off_a_hub_leaves_the_others(bench: Bench, tools: Tools
         assert {node: port["sent"] for node, port in wire.ports().items()} == {"a": 3, "b": 3, "c": 0}
 
 
+def test_a_dropped_link_is_carried_no_longer(bench: Bench, tools: Tools) -> None:
+    """The others go on, what was on its way on it is gone, and it can be carried again."""
+    link, other = bench.link("ab", {"delay": 0.05}, {}), bench.link("cd", {}, {}, name="other")
+    with bench.wire(link, other) as wire, bench.node("b").udp(7000) as ear:
+        tools.send(bench.node("a"), bench.node("b"), range(5))
+        assert "no link" in wire.ask({"op": "drop", "links": ["link", "nowhere"]})["error"]
+        assert wire.ask({"op": "drop", "links": ["link"]}) == {"ok": True}
+        assert len(tools.ping(bench.node("c"), bench.node("d"), 2)) == 2
+        assert wire.ask({"op": "carry", "links": [link]}) == {"ok": True}
+        tools.send(bench.node("a"), bench.node("b"), range(9, 10))
+        assert tools.receive(ear).number == 9
+
+
 @pytest.mark.parametrize(
     ("request_line", "error"),
     [

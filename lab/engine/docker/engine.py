@@ -226,6 +226,9 @@ class DockerEngine:
         process_of = self._processes(name)
         for node in document["nodes"]:
             node["namespace"] = f"/proc/{process_of.get(node['name']) or 'gone'}/ns/net"
+        if document["op"] in ("wire", "steer"):
+            with refusals(name):
+                document["wire_socket"] = helpers.wire_socket(self._api, name)
         answer = self._attended(name, document)
         if answer is None:
             answer = json.loads(helpers.run_agent(self._api, self.prepare(unheard), name, document))

@@ -42,12 +42,12 @@ def claim(state: Path, name: str, say: Say, patience: float) -> Iterator[None]:
             waited = time.monotonic() - begun
             if waited >= patience:
                 raise BusyError(
-                    "another `up`, `down` or `heal` is at work on it",
+                    "another `up`, `down`, `heal`, `link` or `cut` is at work on it",
                     where=name,
                     remedy=f"wait until it is done, or give another --name; ./inv down --name {name} waits by itself",
                 )
             if waited < _PAUSE_SECONDS:
-                say("waiting for another `up`, `down` or `heal` to finish")
+                say("waiting for another `up`, `down`, `heal`, `link` or `cut` to finish")
             _patience.wait(_PAUSE_SECONDS)
         yield
 

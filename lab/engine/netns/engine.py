@@ -124,6 +124,7 @@ class NetnsEngine:
         process_of = place.nodes()
         for node in document["nodes"]:
             node["namespace"] = f"/proc/{process_of.get(node['name'], 'gone')}/ns/net"
+        document["wire_socket"] = wire.socket_of(place)
         answer = self._attendants[name].ask(document) if name in self._attendants else None
         if answer is None:
             self._attendants.pop(name, None)

@@ -25,7 +25,7 @@ def start(folder: Folder, fabric: int, document: dict[str, Any]) -> None:
     """
     stop(folder)
     (folder.path / _DOCUMENT).write_text(json.dumps(document))
-    wire = commands.module("lab.fabric.wire", "--control", str(folder.path / _SOCKET))
+    wire = commands.module("lab.fabric.wire", "--control", socket_of(folder))
     with (
         (folder.path / _DOCUMENT).open("rb") as given,
         (folder.path / _LOG).open("wb") as log,
@@ -64,6 +64,11 @@ def stop(folder: Folder) -> None:
     marks.end(found.process for found in marks.processes(folder.name) if found.role == marks.WIRE)
 
 
+def socket_of(folder: Folder) -> str:
+    """Where a lab's wire answers, if it has one."""
+    return str(folder.path / _SOCKET)
+
+
 def ask(folder: Folder, request: dict[str, Any]) -> dict[str, Any] | None:
     """Ask a lab's wire something.
 
@@ -73,7 +78,7 @@ def ask(folder: Folder, request: dict[str, Any]) -> dict[str, Any] | None:
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(READY_SECONDS)
-            connection.connect(str(folder.path / _SOCKET))
+            connection.connect(socket_of(folder))
             connection.sendall(json.dumps(request).encode() + b"\n")
             with connection.makefile("rb") as lines:
                 answer: dict[str, Any] = json.loads(lines.readline())
