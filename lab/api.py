@@ -156,9 +156,10 @@ class Lab(lab.lab.Lab):
         return super().up(named, engine, say, owner or Owner.here())
 
     def reset(self) -> None:
-        """Go back to what was declared: end the programs that were started from here, and reset every link.
+        """Go back to what was declared: end the programs that were started from here, and reset every link's settings.
 
-        Files that programs left on the nodes stay there.
+        Files that programs left on the nodes stay there. A link that went over to the software wire stays on it, for
+        this is to be quick; `link(NAME).reset()` has it go back.
 
         Raises:
             EngineError: a program does not end, or a node does not run.
@@ -167,9 +168,9 @@ class Lab(lab.lab.Lab):
         ended(running)
         changed = steering.recall(self.plan, self._lines)
         alter: dict[str, links.Alter] = {
-            name: lambda link, before: steering.reset(link.link, before)
+            name: lambda link, before: steering.unset(link.link, before)
             for name, change in changed.items()
-            if steering.reset(self.plan.link(name).link, change) != change
+            if steering.unset(self.plan.link(name).link, change) != change
         }
         if alter:
             links.steer(self.engine, self.plan, alter, self._lines)

@@ -65,8 +65,11 @@ class LiveLink:
         self._alter(lambda link, before: steering.healed(link.link, before))
 
     def reset(self) -> None:
-        """Go back to what `up` declared: settings, and no cut."""
-        self._alter(lambda link, before: steering.reset(link.link, before))
+        """Go back to what `up` declared: settings, what shapes it, and no cut.
+
+        Where that means to leave the software wire, what comes in meanwhile is lost; of an idle link, nothing.
+        """
+        self._alter(settle(UNCHANGED))
 
     def stats(self) -> tuple[Figures, ...]:
         """Settings and counters of each direction as they are now, from the first end first; one of a shared link."""
@@ -131,6 +134,11 @@ def joining(plan: LabPlan, word: str = "") -> dict[str, Alter]:
 
     meant = steering.links_of(plan, word) if word else dict.fromkeys(link.name for link in plan.links)
     return {name: by(tap) for name, tap in meant.items()}
+
+
+def settle(change: Change) -> Alter:
+    """What makes a link's change this one, whatever it was."""
+    return lambda _link, _before: change
 
 
 def altered(plan: LabPlan, now: LabPlan, alter: Mapping[str, Alter]) -> dict[str, Change]:
@@ -213,11 +221,17 @@ def _steer(
         lines.clear()
         lines.update(believed)
         if "stale" not in answer:
-            for name in alter:
-                if answer["chosen"][name] == "wire" and not old.link(name).by_wire:
-                    say(f"{name}: the software wire takes over; what came in meanwhile is lost")
+            for name, crossed in answer["crossed"].items():
+                say(f"{name}: {_crossing(crossed)}")
             return new
     raise EngineError("somebody else is changing it all the time", where=plan.name, remedy="try again")
+
+
+def _crossing(crossed: Mapping[str, Any]) -> str:
+    """What it means that a link went over to the software wire, or back."""
+    what = "the software wire takes over" if crossed["to"] == "wire" else f"back to {crossed['to']}"
+    left = ", and what still waited," if crossed["left"] else ""
+    return f"{what}; what came in meanwhile ({crossed['seconds'] * 1e3:.0f} ms){left} is lost"
 
 
 def _start_wire(engine: Engine, plan: LabPlan, say: Say, *, claimed: bool) -> None:

@@ -18,11 +18,12 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from . import carrier, nodes, ports, probe, steer, survey
+from . import carrier, filters, nodes, ports, probe, steer, survey
 from .alone import alone
-from .namespaces import inside, make_sysctls_writable, of_nodes, throw_away
+from .choice import abilities, choose
+from .namespaces import inside, make_sysctls_writable, of_nodes
 from .nodes import Interface
-from .tools import AgentError, works
+from .tools import AgentError
 
 
 def main(arguments: list[str]) -> int:
@@ -70,21 +71,27 @@ def wire(document: dict[str, Any]) -> dict[str, Any]:
         {node: {link: face.peer for link, face in by_link.items()} for node, by_link in found.items()}
     )
     able = abilities()
-    chosen = {link["name"]: choose(link, document["shaper"], netem="netem" in able) for link in document["links"]}
-    ports.prepare(document["links"], located, chosen)
+    stay = {link["name"] for link in document["links"] if link.get("moved") and ports.off_bridge(link, located)}
+    chosen = {
+        link["name"]: choose(link, document["shaper"], netem="netem" in able and link["name"] not in stay)
+        for link in document["links"]
+    }
+    on_wire = [link for link in document["links"] if chosen[link["name"]] == "wire"]
+    carried = carrier.carried(document)
+    carrier.drop(document, sorted((carried or set()) - {link["name"] for link in on_wire}))
+    known = {name: bridge for name, (bridge, _) in steer.lines(document["device_prefix"]).items()}
+    ports.prepare(document["links"], located, chosen, known)
     steer.remember(document["links"], located, document["device_prefix"])
     unanswered = probe.run(document["probes"], namespaces(document))
     if unanswered:
         return {"unanswered": unanswered} | facts()
-    on_wire = [link for link in document["links"] if chosen[link["name"]] == "wire"]
     ports.make_media([link for link in document["links"] if link["shared"] and link not in on_wire])
     ports.take_off_bridge(on_wire, located)
     ports.shape(document["links"], chosen, located, seeds="seed" in able)
     ports.shut_out(document["links"], located, able)
-    steer.silence(document["links"], located, chosen)
+    filters.silence(document["links"], located, chosen)
     wanted = carrier.document(document, on_wire, located)
-    if (carried := carrier.carried(document)) is not None:
-        carrier.drop(document, sorted(carried - {link["name"] for link in on_wire}))
+    if carried is not None:
         carrier.carry(document, wanted["links"])
     return {"unanswered": [], "chosen": chosen, "wire": wanted} | read(document)
 
@@ -109,40 +116,6 @@ def change(document: dict[str, Any]) -> dict[str, Any]:
 def _configurer(document: dict[str, Any]) -> Callable[[dict[str, Any]], dict[str, Interface]]:
     links = {link["name"]: link for link in document["links"]}
     return lambda node: nodes.configure(node, links)
-
-
-def choose(link: dict[str, Any], shaper: str, *, netem: bool) -> str:
-    """How a link is to be shaped here: by `netem`, `tbf` or the software `wire`.
-
-    Raises:
-        AgentError: netem was asked for, and the kernel has none, or it cannot make this link true.
-    """
-    if netem and shaper != "wire" and link["by_netem"]:
-        return "netem"
-    if shaper == "netem" and not link["by_netem"]:
-        raise AgentError("netem cannot keep a correlation of delays", link["name"], "leave --shaper out")
-    if shaper == "netem":
-        remedy = "leave --shaper out: the software wire makes such links on any kernel"
-        raise AgentError("this kernel has no netem (sch_netem)", link["name"], remedy)
-    return "wire" if link["by_wire"] else "tbf"
-
-
-def abilities() -> set[str]:
-    """What the kernel can do, found by trying it where it disturbs nobody.
-
-    Returns:
-        `netem`; `seed` where kernel and tc know netem's (both from 6.6 on); the names in `ports.DROPS` that work.
-    """
-    netem = ("tc", "qdisc", "replace", "dev", "lo", "root", "netem", "limit", "10", "delay", "1ms")
-    into = ("tc", "filter", "replace", "dev", "lo", "ingress", "protocol", "all", "prio", "1")
-    with throw_away():
-        works("tc", "qdisc", "add", "dev", "lo", "ingress")
-        tried = {
-            "netem": netem,
-            "seed": (*netem, "seed", "1"),
-            **{name: (*into, *(word.strip('"') for word in words)) for name, words in ports.DROPS.items()},
-        }
-        return {name for name, command in tried.items() if works(*command)}
 
 
 def read(document: dict[str, Any]) -> dict[str, Any]:

@@ -71,10 +71,27 @@ def drop(lab: dict[str, Any], names: list[str]) -> None:
         _tell(lab, {"op": "drop", "links": names})
 
 
-def _tell(lab: dict[str, Any], request: dict[str, Any]) -> None:
+def mute(lab: dict[str, Any], name: str) -> None:
+    """Have the wire take nothing more from any node of a link; what is on its way goes on.
+
+    Raises:
+        AgentError: it cannot.
+    """
+    _tell(lab, {"op": "mute", "link": name})
+
+
+def waiting(lab: dict[str, Any], name: str) -> int:
+    """Bytes that wait on a link of the wire, and frames that are on their way, counted together."""
+    stats = _tell(lab, {"op": "stats"})
+    ways = (way for link in stats["links"] if link["name"] == name for way in link["directions"])
+    return sum(way["in_flight"] + way["queued_bytes"] for way in ways)
+
+
+def _tell(lab: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
     try:
         said = ask(lab["wire_socket"], json.dumps(request))
     except (OSError, ValueError) as error:
         said = {"error": str(error)}
     if "error" in said:
         raise AgentError(f"the software wire: {said['error']}", lab["lab"], f"./inv heal --name {lab['lab']}")
+    return said

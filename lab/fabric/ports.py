@@ -17,6 +17,7 @@ DROPS: dict[str, tuple[str, ...]] = {
 }
 """Filters that drop everything; kernels have one or the other."""
 
+STAYING = ("corrupt", "reorder")  # of netem: a change that does not name them leaves them (netem_change, sch_netem.c)
 CUT_PRIORITY = 1  # of a filter that drops all; the redirection of a shared medium comes after it
 
 Ports = dict[str, dict[str, str]]  # device by link and node
@@ -40,13 +41,16 @@ def locate(peers: Mapping[str, Mapping[str, int]]) -> Ports:
     return ports
 
 
-def prepare(links: list[dict[str, Any]], ports: Ports, chosen: Mapping[str, str]) -> None:
+def prepare(
+    links: list[dict[str, Any]], ports: Ports, chosen: Mapping[str, str], known: Mapping[str, str] | None = None
+) -> None:
     """Make the ports and their bridges plain cables: up, no offloads, no IPv6, and on a bus everybody hears all.
 
     Args:
         links: their entries in the wiring document.
         ports: what `locate` found.
         chosen: shaper by link; a port that fell off the bridge of a link that needs one is put back.
+        known: bridges by link, of which no port may be on its bridge any more.
     """
     (present,) = ask("ip", ("link", "show"))
     bridges = {port["ifname"]: port.get("master", "") for port in present}
@@ -58,9 +62,10 @@ def prepare(links: list[dict[str, Any]], ports: Ports, chosen: Mapping[str, str]
             raise AgentError(f"the port of {missing[0]} is missing", link["name"])
         commands += (["link", "set", "dev", device, "mtu", str(link["mtu"])] for device in devices)
         commands += plugs(link, ports[link["name"]])
-        for bridge in {bridges[device] for device in devices} - {""} if chosen[link["name"]] != "wire" else ():
+        homes = {*(bridges[device] for device in devices), (known or {}).get(link["name"], "")} - {""}
+        for bridge in homes if chosen[link["name"]] != "wire" else ():
             commands += (["link", "set", "dev", device, "master", bridge] for device in devices if not bridges[device])
-        for bridge in {bridges[device] for device in devices} - {""}:
+        for bridge in homes:
             # Ageing time 0: the bridge forgets at once who is where, so it floods, as a cable would.
             ageing = ["ageing_time", "0"] if link["bus"] else []
             commands.append(["link", "set", "dev", bridge, "type", "bridge", *ageing, "mcast_snooping", "0"])
@@ -169,14 +174,34 @@ def shape(links: list[dict[str, Any]], chosen: Mapping[str, str], ports: Ports, 
     Raises:
         AgentError: tc refused a command; the error names the link.
     """
-    commands: list[list[str]] = []
-    where: list[str] = []
-    for link in links:
-        tokens = devices_of(link, ports)
-        for command in link["tc"][chosen[link["name"]]]:
-            commands.append(list(filled(command if seeds else _without_seed(command), tokens)))
-            where.append(link["name"])
-    batch("tc", commands, where)
+    there = _root_qdiscs()
+    told = [
+        (command, link["name"])
+        for link in links
+        for command in commands(link, chosen[link["name"]], ports, there, seeds=seeds)
+    ]
+    batch("tc", [command for command, _ in told], [name for _, name in told])
+
+
+def commands(
+    link: dict[str, Any], kind: str, ports: Ports, there: Mapping[str, dict[str, Any]], *, seeds: bool
+) -> list[list[str]]:
+    """The tc commands that have one link shaped, with `there` at the roots of devices now; else as for `shape`."""
+    tokens = devices_of(link, ports)
+    return [_complete(list(filled(each if seeds else _without_seed(each), tokens)), there) for each in link["tc"][kind]]
+
+
+def _complete(command: list[str], there: Mapping[str, dict[str, Any]]) -> list[str]:
+    """A command that changes a netem, with those options as zero that it does not name, and that would stay."""
+    options = there.get(command[3], {}).get("options", {}) if "netem" in command else {}
+    return command + [word for name in STAYING if name in options and name not in command for word in (name, "0%")]
+
+
+def off_bridge(link: dict[str, Any], ports: Ports) -> bool:
+    """Whether no port of a link is on a bridge: the software wire carries it."""
+    (present,) = ask("ip", ("link", "show"))
+    mine = set(ports.get(link["name"], {}).values())
+    return not any("master" in entry for entry in present if entry["ifname"] in mine)
 
 
 def _without_seed(command: list[str]) -> list[str]:

@@ -5,24 +5,23 @@ The document of the operation `steer` has, beside `lab`, `device_prefix` and the
 
     "was": {"h1-hub": "LINE", …}       what the bridges of the lab are believed to carry; if not, nothing is done
     and in each link "alias", what its bridge shall carry; "changed": the numbers of the directions to shape again;
-    "cut", "mute": the nodes whose port shall be down, whose frames shall be dropped
+    "cut", "mute": the nodes whose port shall be down, whose frames shall be dropped; "back": whether it is to leave
+    the software wire, if it went over to that
 
 The answer is `{"stale": {link: line}}`, with what the bridges do carry; or `{"lacks": "wire"}`, where a link needs the
-software wire and none runs; or `{"chosen": {link: shaper}, "wire": …}`, with what the software wire was told.
+software wire and none runs; or `{"chosen": {link: shaper}, "crossed": …, "wire": …}`, with the links that went over to
+the software wire or back (`crossing`), and with what that was told.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
-from . import carrier, ports
+from . import carrier, crossing, filters, ports
+from .choice import choose, has_netem
 from .nodes import Interface
-from .tools import AgentError, ask, batch, works
-
-DRAIN_SECONDS = 2.0
-LOOK_AGAIN_SECONDS = 0.005
+from .tools import AgentError, ask, batch
 
 
 def lines(prefix: str) -> dict[str, tuple[str, str]]:
@@ -82,34 +81,46 @@ def steer(document: dict[str, Any], faces: Mapping[str, Mapping[str, Interface]]
             if end["node"] not in located.get(link["name"], {}):
                 raise AgentError(f"the port of {end['node']} is missing", link["name"], "./inv heal")
     live = ports.read(links, located)
-    chosen = {link["name"]: _kind(link, live[link["name"]]) for link in links}
+    chosen = {link["name"]: _kind(link, live[link["name"]], document["shaper"]) for link in links}
     on_wire = [link for link in links if chosen[link["name"]] == "wire"]
     if on_wire and carrier.carried(document) is None:
         return {"lacks": "wire"}
     remember(links, located, document["device_prefix"])
+    bridges = lines(document["device_prefix"])
+    crossed = {}
     for link in links:
-        _shape(link, chosen[link["name"]], live[link["name"]], located)
+        name, kind, here = link["name"], chosen[link["name"]], live[link["name"]]
+        if _on_bridge(here) and kind == "wire":
+            crossed[name] = crossing.to_wire(document, link, located)
+        elif not _on_bridge(here) and kind != "wire":
+            crossed[name] = crossing.to_bridge(document, link, kind, located, bridges[name][0])
+        else:
+            _shape(link, kind, here, located)
     wire = carrier.document(document, on_wire, located)
     carrier.carry(document, wire["links"])
     batch("ip", [command for link in links for command in ports.plugs(link, located[link["name"]])], "fabric")
-    silence(links, located, chosen)
-    return {"chosen": chosen, "wire": wire}
+    filters.silence(links, located, chosen)
+    return {"chosen": chosen, "crossed": crossed, "wire": wire}
 
 
-def _kind(link: dict[str, Any], live: dict[str, Any]) -> str:
-    """What shapes a link from now on: what does now, unless a token bucket no longer suffices.
+def _kind(link: dict[str, Any], live: dict[str, Any], shaper: str) -> str:
+    """What shapes a link from now on: what does now, unless that no longer suffices, or it is to go back.
 
     Raises:
-        AgentError: nothing shapes it, so that there is nothing to change.
+        AgentError: nothing shapes it, so that there is nothing to change; or what shall shape it cannot.
     """
-    if not all(port["bridge"] for port in live["ports"].values()):
-        return "wire"
+    if not _on_bridge(live):
+        return choose(link, shaper, netem=has_netem()) if link["back"] else "wire"
     kinds = {way["kind"] for way in live["directions"]}
     if kinds == {"netem"}:
-        return "netem"
+        return choose(link, shaper, netem=True) if link["by_netem"] or shaper == "netem" else "wire"
     if kinds == {"tbf"}:
         return "wire" if link["by_wire"] else "tbf"
     raise AgentError(f"it is shaped by {', '.join(sorted(kinds))}", link["name"], "./inv heal")
+
+
+def _on_bridge(live: dict[str, Any]) -> bool:
+    return all(port["bridge"] for port in live["ports"].values())
 
 
 def _shape(link: dict[str, Any], kind: str, live: dict[str, Any], located: ports.Ports) -> None:
@@ -117,57 +128,11 @@ def _shape(link: dict[str, Any], kind: str, live: dict[str, Any], located: ports
 
     tc's `replace` with the handle that is there changes a discipline in place (net/sched/sch_api.c).
     """
-    if kind == "wire" and live["directions"] and all(port["bridge"] for port in live["ports"].values()):
-        _move(link, located)
     tokens = ports.devices_of(link, located)
     ways = [end["node"] for end in reversed(link["ends"])] if not link["shared"] else []
     wanted = {tokens[f"{ways[number]}@{link['name']}"] for number in link["changed"]} if ways else {link["device"]}
-    commands = [list(ports.filled(command, tokens)) for command in link["tc"][kind] if link["changed"]]
+    seeds = any("seed" in way.get("options", {}) for way in live["directions"])
+    devices = [tokens[f"{node}@{link['name']}"] for node in ways] or [link["device"]]
+    there = dict(zip(devices, live["directions"], strict=True))
+    commands = ports.commands(link, kind, located, there, seeds=seeds) if link["changed"] else []
     batch("tc", [each for each in commands if "root" in each and each[3] in wanted], link["name"])
-
-
-def _move(link: dict[str, Any], located: ports.Ports) -> None:
-    """Take a link off its bridge, for the software wire to carry it.
-
-    Nothing more is let in, then what waits is let out at its rate, then the ports leave the bridge. From the first
-    until the wire has begun, what comes in is lost. No frame passes unshaped.
-    """
-    devices = list(located[link["name"]].values())
-    for device in devices:
-        drop_all(device)
-    waiting = [link["device"]] if link["shared"] else devices
-    deadline = time.monotonic() + DRAIN_SECONDS
-    while ports.backlog(waiting) and time.monotonic() < deadline:
-        time.sleep(LOOK_AGAIN_SECONDS)  # the kernel tells nobody that a queue is empty
-    ports.take_off_bridge([link], located)
-
-
-def silence(links: list[dict[str, Any]], located: ports.Ports, chosen: Mapping[str, str]) -> None:
-    """Drop, where they enter, the frames of the nodes that are to be mute, and of no others.
-
-    The software wire does it by itself for the links that it carries.
-
-    Raises:
-        AgentError: the kernel has no way to drop frames by a filter.
-    """
-    on_bridge = [link for link in links if chosen[link["name"]] != "wire"]
-    muted = ports.muted([device for link in on_bridge for device in located[link["name"]].values()])
-    for link in on_bridge:
-        for node, device in located[link["name"]].items():
-            if node in link["mute"] and device not in muted and not drop_all(device):
-                why = "this kernel has no filter that drops (cls_bpf or act_gact)"
-                raise AgentError(why, link["name"], "cut it both ways: leave --from out")
-            if node not in link["mute"] and device in muted:
-                command = ["filter", "delete", "dev", device, "ingress", "prio", str(ports.CUT_PRIORITY)]
-                batch("tc", [command], link["name"])
-
-
-def drop_all(device: str) -> bool:
-    """Drop all that comes in at a device; what reads its packets (the software wire) still gets them.
-
-    Returns:
-        Whether the kernel has a filter that can.
-    """
-    works("tc", "qdisc", "add", "dev", device, "ingress")
-    into = ("tc", "filter", "replace", "dev", device, "ingress", "protocol", "all", "prio", str(ports.CUT_PRIORITY))
-    return any(works(*into, *(word.strip('"') for word in words)) for words in ports.DROPS.values())

@@ -41,6 +41,8 @@ Talking to it:
       settings, as by "set"; only if its ports are others now, it begins anew.
     {"op": "drop", "links": [NAME, ...]}
       gives {"ok": true}. They are carried no longer; what is on its way on them is gone. Others stay as they are.
+    {"op": "mute", "link": NAME}
+      gives {"ok": true}. What comes from its nodes is dropped until "carry" says otherwise; what is on its way goes on.
     {"op": "cut"|"heal", "link": NAME, "port": NODE|null}
       gives {"ok": true}. Cut, all that comes from that node, or is due to it, is dropped; null: every node.
     Anything else gives {"error": ...}.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _MOST_CLIENTS = 32  # the one that has waited longest gives way
 _LONGEST_REQUEST = 64 * 1024
-OPS = "stats, set, carry, drop, cut, heal"
+OPS = "stats, set, carry, drop, mute, cut, heal"
 _ASK_TIMEOUT = 10.0  # seconds
 
 
@@ -136,6 +136,8 @@ def _carry_out(wire: Wire, request: Any) -> dict[str, Any]:
             wire.carry(entries)
         case {"op": "drop", "links": list(names)}:
             wire.drop(names)
+        case {"op": "mute", "link": str(name)}:
+            wire.link(name).silence([port.node for port in wire.link(name).ports])
         case {"op": "cut" | "heal" as op, "link": str(name)}:
             wire.link(name).cut(request.get("port"), cut=op == "cut")
         case {"op": str(op)}:

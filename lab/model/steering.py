@@ -149,8 +149,8 @@ def healed(link: Link, before: Change, tap: str | None = None) -> Change:
     return left if left.is_cut else replace(left, reroute=False)
 
 
-def reset(link: Link, before: Change) -> Change:
-    """A link as `up` declared it. One that went over to the software wire stays there, and so nothing is lost."""
+def unset(link: Link, before: Change) -> Change:
+    """A link as `up` declared it, but that one that went over to the software wire stays there: that costs nothing."""
     return replace(UNCHANGED, moved=before.moved and not shaping.by_wire(link))
 
 

@@ -16,6 +16,7 @@
             "alias": "wl1a2b3c4d/h1-hub",  what the link's bridge carries: what was changed since `up` (`model.change`)
             "cut": [], "mute": [],     nodes whose port is down, whose frames are dropped
             "by_wire": false,          whether the software wire carries it where there is no netem
+            "moved": false,            whether it stays on the wire where it is there, netem or not
             "by_netem": true,          whether netem makes it true where there is one
             "directions": [{…}, …]}],  for the wire: bit/s, seconds, shares and bytes (see `fabric.wire`)
  "probes": [{"from": "h1", "to": "198.18.0.3", "why": "h1-hub"}, …],
@@ -72,6 +73,7 @@ def steering(before: LabPlan, after: LabPlan, links: Collection[str]) -> dict[st
         "op": "steer",
         "lab": after.name,
         "device_prefix": device_prefix(after.name),
+        "shaper": after.spec.shaper,
         "seed": after.spec.seed,
         "was": {link.name: link.line for link in before.links if link.line},
         "nodes": [
@@ -79,7 +81,14 @@ def steering(before: LabPlan, after: LabPlan, links: Collection[str]) -> dict[st
             for node in after.nodes
             if node.name in ends | routed
         ],
-        "links": [_link(link, after) | {"changed": _changed(was[link.name], link)} for link in concerned],
+        "links": [
+            _link(link, after)
+            | {
+                "changed": _changed(was[link.name], link),
+                "back": was[link.name].change.moved and not link.change.moved,
+            }
+            for link in concerned
+        ],
     }
 
 
@@ -120,6 +129,7 @@ def _link(link: LinkPlan, plan: LabPlan) -> dict[str, Any]:
         "cut": sorted(link.change.cut),
         "mute": sorted(link.change.mute),
         "by_wire": link.by_wire,
+        "moved": link.change.moved,
         "by_netem": shaping.netem_suffices(link.link),
         "directions": shaping.wire_directions(link.link),
     }

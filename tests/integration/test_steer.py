@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -160,6 +161,41 @@ def test_a_lower_rate_holds_from_the_first_frame(pair: Bench, shaper: str) -> No
     assert rate == pytest.approx(5e6, rel=0.03)
     assert seen["late"] == seen["twice"] == 0
     assert seen["received"] + refused() - before == 4_000  # the change itself took nothing
+
+
+@pytest.mark.parametrize("topology", ["star", "bus"])
+@pytest.mark.parametrize("engine", ["docker", "netns"])
+def test_reset_goes_back_to_the_bucket(engine: str, topology: str) -> None:
+    """A link that went over to the software wire leaves it when it is reset, and says what that costs: nothing here.
+
+    A train that comes to its end before, and one that begins afterwards, pass whole; then a cut works as before.
+    """
+    needed(engine)
+    with Lab.up(LabSpec(name=f"t{os.getpid()}-back", nodes=2, topology=topology), engine) as lab:
+        bench, said = Bench(lab), list[str]()
+        name = lab.plan.links[0].name
+        link = replace(lab.link(name), say=lambda line, **_: said.append(line))
+        link.set(delay="30ms")
+        assert {way.shaper for way in link.stats()} == {"wire"}
+        (seen,) = bench.trains(("h1", "h2"), size=1000, count=200, rate=4e6)
+        assert (seen["received"], seen["late"], seen["twice"]) == (200, 0, 0)
+        link.reset()
+        assert [line.partition(";")[0] for line in said if name in line] == [
+            f"{name}: the software wire takes over",
+            f"{name}: back to tbf",
+        ]
+        status = lab.status()
+        assert (status.differences, status.now is status.plan) == ((), True)
+        assert {way.shaper for way in link.stats()} == {"tbf"}
+        assert "lost" not in "".join(f"{way.gone}" for way in link.stats())
+        (seen,) = bench.trains(("h1", "h2"), size=1000, count=200, rate=4e6)
+        assert (seen["received"], seen["late"], seen["twice"]) == (200, 0, 0)
+        link.cut(sender="h1")
+        assert not answers(bench, "h1", "h2")
+        link.set(delay="1ms")
+        assert not answers(bench, "h1", "h2")
+        link.reset()
+        assert answers(bench, "h1", "h2")
 
 
 def test_a_cut_ring_goes_the_other_way_round() -> None:

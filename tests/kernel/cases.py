@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +169,51 @@ def sample(options: list[str]) -> list[dict[str, Any]]:
         show = ["tc", "-s", "-json", "qdisc", "show", "dev", "lo"]
         found: list[dict[str, Any]] = json.loads(subprocess.run(show, capture_output=True, check=True).stdout)
         return found
+
+
+def changes(words: dict[str, Any], steps: list[str], count: int) -> list[dict[str, Any]]:
+    """Change the first link of a lab that is up, step by step, and send a train over it after each.
+
+    Args:
+        words: of `LabSpec`.
+        steps: SPECs, or `reset`.
+        count: datagrams.
+
+    Returns:
+        Of each step: `seen` (what `lab.apps.meter` saw), `said`, `differences`, `shapers`, `qdisc` (raw).
+    """
+    links = tuple((name, spec) for name, spec in words.get("links", ()))
+    found = []
+    with Lab.up(LabSpec(**{**words, "links": links}), "netns", _say) as lab, Instruments(lab) as instruments:
+        way = ways(lab.name, lab.plan.links[0], lab.status())[0]
+        for step in steps:
+            said: list[str] = []
+            link = replace(lab.link(way.link), say=lambda line, said=said, **_: said.append(line))
+            link.reset() if step == "reset" else link.set(step)
+            (seen,) = instruments.trains((way, Train(100, count, 1e6)))
+            status = lab.status()
+            found.append(
+                {
+                    "seen": seen,
+                    "said": said,
+                    "differences": [str(each) for each in status.differences],
+                    "shapers": sorted({each.shaper for each in link.stats()}),
+                    "qdisc": status.live["links"][way.link]["directions"][0],
+                }
+            )
+    return found
+
+
+def sequence(options: list[str]) -> list[dict[str, Any]]:
+    """What tc says of one netem after each of several replacements."""
+    with throw_away():
+        found: list[dict[str, Any]] = []
+        for words in options:
+            command = ["tc", "qdisc", "replace", "dev", "lo", "root", "handle", "1:", "netem", *words.split()]
+            subprocess.run(command, check=True)
+            show = ["tc", "-s", "-json", "qdisc", "show", "dev", "lo"]
+            found += json.loads(subprocess.run(show, capture_output=True, check=True).stdout)
+        return [each["options"] for each in found]
 
 
 def trespass(path: str) -> dict[str, str]:

@@ -19,7 +19,7 @@ import tty
 from collections.abc import Callable
 from typing import Any
 
-from lab.fabric.agent import abilities
+from lab.fabric.choice import abilities
 from tests.kernel import cases
 
 
@@ -70,6 +70,8 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "passage": cases.passage,
     "survivors": cases.survivors,
     "sample": cases.sample,
+    "sequence": cases.sequence,
+    "changes": cases.changes,
     "read_back": cases.read_back,
     "trespass": cases.trespass,
     "hang": cases.hang,

@@ -71,15 +71,24 @@ def test_a_bucket_is_left_only_for_what_it_cannot_do(spec: str, moved: bool) -> 
     assert _altered(spec).moved is moved
 
 
-def test_a_link_on_the_wire_stays_there() -> None:
-    """Reset, it keeps nothing but the way by which it is carried, so that no frame is lost by it."""
+def test_a_link_on_the_wire_stays_there_until_it_is_reset() -> None:
+    """Set back to what a bucket can do, it stays; only as `up` declared it, the agent is told to have it go back."""
     moved = _altered("loss=1%")
-    assert steering.reset(_link(STAR, "h1-hub"), moved) == Change(moved=True)
-    assert steering.in_force(STAR, {"h1-hub": Change(moved=True)}).link("h1").by_wire
+    plain = steering.altered(_link(STAR, "h1-hub"), moved, "loss=0%")
+    before, after = (steering.in_force(STAR, {"h1-hub": change}) for change in (moved, plain))
+    assert after.link("h1").by_wire
+    assert [link["back"] for link in wiring.steering(before, after, ["h1-hub"])["links"]] == [False]
+    assert [link["back"] for link in wiring.steering(after, STAR, ["h1-hub"])["links"]] == [True]
     satellite = decide(LabSpec(nodes=2, media="satellite"))
     fast = steering.altered(_link(satellite, "h1-hub"), UNCHANGED, "coax")
     assert steering.in_force(satellite, {"h1-hub": fast}).link("h1").by_wire
-    assert steering.reset(_link(satellite, "h1-hub"), fast) == UNCHANGED
+    assert steering.unset(_link(satellite, "h1-hub"), fast) == UNCHANGED
+
+
+def test_between_tests_a_link_stays_where_it_is() -> None:
+    """Reset with all others, a link keeps only the way by which it is carried: that costs neither time nor frames."""
+    assert steering.unset(_link(STAR, "h1-hub"), _altered("loss=1%")) == Change(moved=True)
+    assert steering.unset(_link(STAR, "h1-hub"), _altered("rate=5mbit")) == UNCHANGED
 
 
 @pytest.mark.parametrize(

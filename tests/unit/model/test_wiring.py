@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lab.fabric import agent, nodes, ports
+from lab.fabric import agent, choice, nodes, ports
 from lab.fabric.nodes import Interface
 from lab.fabric.tools import AgentError
 from lab.model import wiring
@@ -120,11 +120,11 @@ def test_a_link_says_all_that_the_agent_asks_for(plan: LabPlan) -> None:
 def test_the_agent_chooses_a_shaper_by_it(plan: LabPlan) -> None:
     """Netem where there is netem; else a token bucket, unless that would leave something out."""
     for link in _document(plan)["links"]:
-        assert agent.choose(link, "auto", netem=True) == "netem"
+        assert choice.choose(link, "auto", netem=True) == "netem"
         without = "wire" if link["by_wire"] else "tbf"
-        assert [agent.choose(link, "auto", netem=False), agent.choose(link, "wire", netem=True)] == [without] * 2
+        assert [choice.choose(link, "auto", netem=False), choice.choose(link, "wire", netem=True)] == [without] * 2
         with pytest.raises(AgentError) as caught:
-            agent.choose(link, "netem", netem=False)
+            choice.choose(link, "netem", netem=False)
         assert caught.value.where == link["name"]
 
 
@@ -132,9 +132,9 @@ def test_delays_that_are_correlated_are_never_netems() -> None:
     """The software wire carries such a link on any kernel, and who forces netem is told why it cannot be."""
     plan = decide(LabSpec(nodes=2, links=(("h1", "coax,delay=5ms,jitter=1ms,delay-correlation=50%"),)))
     first, second = _document(plan)["links"]
-    assert [agent.choose(link, "auto", netem=True) for link in (first, second)] == ["wire", "netem"]
+    assert [choice.choose(link, "auto", netem=True) for link in (first, second)] == ["wire", "netem"]
     with pytest.raises(AgentError, match="netem cannot keep a correlation of delays"):
-        agent.choose(first, "netem", netem=True)
+        choice.choose(first, "netem", netem=True)
 
 
 @pytest.mark.parametrize("kind", SHAPES)
