@@ -11,14 +11,19 @@ from lab.errors import EngineError, WordsError
 
 
 def pack(files: Iterable[tuple[str, bytes, int]]) -> bytes:
-    """A tar of files: name, content and mode of each, owned by root."""
+    """A tar of files: name, content and mode of each, owned by root.
+
+    It ends with the two empty blocks that mark the end, and is not padded to a whole record: Podman's reader leaves at
+    the mark, and then sometimes fails because nobody read the padding (github.com/containers/buildah/issues/6573).
+    """
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         for name, content, mode in files:
             entry = tarfile.TarInfo(name)
             entry.size, entry.mode = len(content), mode
             tar.addfile(entry, io.BytesIO(content))
-    return buffer.getvalue()
+        end = tar.offset + 2 * tarfile.BLOCKSIZE
+    return buffer.getvalue()[:end]
 
 
 def only_file(packed: bytes, where: str) -> bytes:
