@@ -97,7 +97,7 @@ HELP = {
     "what": "up, accuracy, media, killed, together, soak or guards",
     "minutes": "how long",
     "quick": "a few only: of links once, nothing is written; of steps every tenth; of rounds one",
-    "engines": "only those that bring labs up on Docker 20.10, 26.1 and 28.5, each in namespaces of its own",
+    "engines": "only those that bring labs up on every version of Docker and Podman, each in namespaces of its own",
     "only": "test: arguments of pytest; bench media: engines, topologies, media; killed: docker up, …; guards: a word",
 }
 

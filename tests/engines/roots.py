@@ -1,4 +1,4 @@
-"""Root file systems that hold a Docker engine each, from Debian's packages; made once, and kept."""
+"""Root file systems that hold an engine each, from Debian's packages; made once, and kept."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-PACKAGES = ("docker.io", "iptables", "iproute2", "ca-certificates", "fuse-overlayfs")
+DOCKER = ("docker.io", "iptables", "iproute2", "ca-certificates", "fuse-overlayfs")
+PODMAN = ("podman", "netavark", "crun", "iptables", "nftables", "ca-certificates")
 NOT_FETCHED = "this engine could not be fetched"
 """How the reason begins for which its tests are skipped; `tests/conftest.py` lets that pass."""
 
@@ -22,13 +23,22 @@ ANY_DATE = 'Acquire::Check-Valid-Until "false"'
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """A release of Debian, and how its engine's version begins."""
+    """An engine of a release of Debian, and how its version begins."""
 
     name: str
     version: str
+    release: str
+    podman: bool = False
+
+    @property
+    def program(self) -> str:
+        """What runs it, from its root."""
+        return "usr/bin/podman" if self.podman else "usr/sbin/dockerd"
 
 
-SUITES = (Suite("bookworm", "20.10"), Suite("trixie", "26.1"), Suite("sid", "28."))
+DOCKERS = (Suite("bookworm", "20.10", "bookworm"), Suite("trixie", "26.1", "trixie"), Suite("sid", "28.", "sid"))
+PODMANS = (Suite("podman4", "4.3", "bookworm", podman=True), Suite("podman5", "5.4", "trixie", podman=True))
+SUITES = DOCKERS + PODMANS
 
 
 class NotFetchedError(Exception):
@@ -52,7 +62,7 @@ def root(suite: Suite) -> Iterator[Path]:
     with (cache() / f"{suite.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         place = cache() / suite.name
-        if not (place / "usr/sbin/dockerd").exists():
+        if not (place / suite.program).exists():
             _fetch(suite, place)
         yield place
 
@@ -63,7 +73,8 @@ def _fetch(suite: Suite, place: Path) -> None:
     begun = place.with_suffix(".begun")
     shutil.rmtree(begun, ignore_errors=True)
     shutil.rmtree(place, ignore_errors=True)
-    words = [f"--include={','.join(PACKAGES)}", f"--aptopt={ANY_DATE}", suite.name, str(begun)]
+    packages = ",".join(PODMAN if suite.podman else DOCKER)
+    words = [f"--include={packages}", f"--aptopt={ANY_DATE}", suite.release, str(begun)]
     argv = ["nice", "mmdebstrap", "--variant=minbase", *words]
     try:
         done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=FETCHING_SECONDS)

@@ -1,4 +1,4 @@
-"""Labs on Docker 20.10, 26.1 and 28.5: star, ring and bus come up, carry packets, are as declared, and go away."""
+"""Labs on every version of Docker and Podman: they come up, carry packets, are as declared, and go away."""
 
 from __future__ import annotations
 
@@ -16,6 +16,13 @@ from tests.support import Bench
 
 ROOT = Path(__file__).parents[2]
 PING = ("ping", "-c", "1", "-W", "2", "-q")
+NOBODY_LISTENS = """
+import socket, sys
+try:
+    socket.create_connection((sys.argv[1], 9), timeout=3)
+except OSError as error:
+    print(type(error).__name__)
+"""
 
 
 def test_it_is_the_version_that_is_meant(chosen: Daemon) -> None:
@@ -27,7 +34,7 @@ def test_it_is_the_version_that_is_meant(chosen: Daemon) -> None:
     ("topology", "media"), [("star", "coax"), ("ring", "coax"), ("bus", "coax"), ("star", "coax,delay=5ms")]
 )
 def test_a_lab_from_up_to_down(chosen: Daemon, topology: str, media: str) -> None:
-    """Every node reaches every other, on a ring through the others; all reads back as declared; nothing is left."""
+    """Every node reaches every other, on a ring through the others; who is refused is told; nothing is left."""
     name = f"t{os.getpid()}-{chosen.suite.name}"
     spec = LabSpec(name=name, topology=topology, nodes=4 if topology == "ring" else 3, media=media)
     with Lab.up(spec, "docker") as lab:
@@ -36,6 +43,7 @@ def test_a_lab_from_up_to_down(chosen: Daemon, topology: str, media: str) -> Non
         for node in nodes:
             script = " && ".join(" ".join((*PING, other)) for other in nodes if other != node)
             bench.out(node, "sh", "-c", script)
+        assert bench.out(nodes[0], "python3", "-c", NOBODY_LISTENS, nodes[2]) == "ConnectionRefusedError"
         assert [str(difference) for difference in lab.status().differences] == []
         message = ("--server", nodes[0], "--client", nodes[1], "--message", "hello there!", "--name", name)
         said = subprocess.run(

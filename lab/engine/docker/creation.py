@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from http import HTTPStatus
@@ -12,6 +13,7 @@ from docker.types import IPAMConfig, IPAMPool
 
 from lab.engine import container
 from lab.engine.base import Say
+from lab.engine.docker import podman
 from lab.engine.docker.client import refusals
 from lab.engine.owner import Owner
 from lab.errors import EngineError, NameTakenError, PoolError
@@ -19,6 +21,7 @@ from lab.model.plan import LabPlan, LinkPlan
 from lab.model.tables import NodePlan
 from lab.model.units import counted
 
+OVERLAP = "overlap|subnet .* is already used"  # as Docker says it, and as Podman does
 MANY_NETWORKS_API = (1, 44)  # from here on a container can be created on several networks at once
 
 
@@ -36,6 +39,7 @@ class Creation:
         self._given_up = threading.Event()
         version = tuple(int(part) for part in api.api_version.split("."))
         self._all_at_once = version >= MANY_NETWORKS_API
+        self._by_podman = podman.answers(api.version())
 
     def perform(self, say: Say) -> None:
         """Make all of it.
@@ -83,20 +87,19 @@ class Creation:
         Returns:
             Its id; names of networks need not be unique.
         """
-        pool = IPAMPool(subnet=link.subnet)
+        name = f"{self.plan.name}-{link.name}"
+        labels = container.labels(self.plan, self.run, link=link.name, **self._whose)
         try:
             with refusals(link.name):
-                made = self.api.create_network(
-                    f"{self.plan.name}-{link.name}",
-                    driver="bridge",
-                    options=container.network_options(link),
-                    ipam=IPAMConfig(pool_configs=[pool]),
-                    labels=container.labels(self.plan, self.run, link=link.name, **self._whose),
-                )
+                if self._by_podman:
+                    return podman.make_network(self.api, name, link, labels)
+                pools = IPAMConfig(pool_configs=[IPAMPool(subnet=link.subnet)])
+                options = container.network_options(link)
+                made = self.api.create_network(name, driver="bridge", options=options, ipam=pools, labels=labels)
         except EngineError as error:
             if _is_conflict(error):  # from API 1.44 on, a network's name is given once
-                raise self._taken(f"a network is called {self.plan.name}-{link.name} already") from error
-            if "overlap" in error.what.lower():
+                raise self._taken(f"a network is called {name} already") from error
+            if re.search(OVERLAP, error.what, re.IGNORECASE):
                 raise PoolError(
                     f"{link.subnet} overlaps another network of the engine",
                     where=link.name,

@@ -20,7 +20,7 @@ from docker.errors import APIError, NotFound
 from lab.engine import archive, container, images
 from lab.engine.attendant import Attendant
 from lab.engine.base import EngineFacts, LabRecord, Say, unheard
-from lab.engine.docker import claims, helpers, services
+from lab.engine.docker import claims, helpers, podman, services
 from lab.engine.docker.attached import AttachedHelper
 from lab.engine.docker.client import connect, connection, refusals
 from lab.engine.docker.creation import Creation
@@ -318,6 +318,8 @@ class DockerEngine:
         file = (given, source.read_bytes(), source.stat().st_mode & 0o777)
         where = f"{name}-{node}"
         with refusals(where, remedy=f"does {folder} exist there? ./inv exec {node} 'ls -ld {folder}'"):
+            if podman.answers(self._api.version()):
+                podman.check_folder(self._api, where, folder)
             # The SDK's put_archive lacks this setting: without it, a file takes the place of a whole folder.
             params = {"path": folder, "noOverwriteDirNonDir": "true"}
             url = self._api._url("/containers/{0}/archive", where)  # noqa: SLF001

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lab.engine import images
+from lab.engine.docker import podman
 from lab.engine.docker.client import connect, connection, refusals
 from lab.engine.docker.helpers import run_agent
 from lab.engine.docker.store import DockerImageStore
@@ -29,9 +30,8 @@ def survey() -> dict[str, Any]:
     finally:
         api.close()
     tag = images.node_tag(images.build_root())
-    names = [part.get("Name", "") for part in version.get("Components") or []]
     return {
-        "podman": any("Podman" in name for name in names),
+        "podman": podman.answers(version),
         "version": version["Version"],
         "api": version["ApiVersion"],
         "kernel": info.get("KernelVersion", ""),
