@@ -204,7 +204,8 @@ class Lab:
         facts = self.engine.facts()
         if answer["bridge_firewall"]:
             cause = "bridged frames pass the host's firewall here (br_netfilter), and it seems to drop them"
-            remedy = "sudo iptables -I DOCKER-USER -s 198.18.0.0/15 -d 198.18.0.0/15 -j ACCEPT, then again"
+            opening = "sudo iptables -I FORWARD -s 198.18.0.0/15 -d 198.18.0.0/15 -j ACCEPT"
+            remedy = f"{opening}, then again; if it does not help, sudo ./inv doctor names the rule"
         else:
             cause = f"{facts.name} {facts.version} may isolate its networks in a way that we do not know"
             remedy = "--engine netns needs no Docker (Linux, as root); or try a newer Docker"

@@ -9,8 +9,9 @@ from rich.text import Text
 from lab.commands.base import err, out, print_json, task
 from lab.errors import MachineError, plain
 from lab.observe import doctor as diagnosis
+from lab.observe.firewall import LACK, NOTE, OK
 
-MARKS = {diagnosis.OK: ("ok  ", "green"), diagnosis.NOTE: ("note", "yellow"), diagnosis.LACK: ("lack", "bold red")}
+MARKS = {OK: ("ok  ", "green"), NOTE: ("note", "yellow"), LACK: ("lack", "bold red")}
 
 
 @task()
@@ -35,6 +36,6 @@ def show(findings: list[diagnosis.Finding], usable: list[str]) -> None:
     for finding in findings:
         mark, style = MARKS[finding.level]
         out.print(Text.assemble((mark, style), plain(f"  {finding.subject}: {finding.text}")), soft_wrap=True)
-        if finding.remedy and finding.level != diagnosis.OK:
+        if finding.remedy and finding.level != OK:
             out.print(Text(plain(f"        {finding.remedy}")), soft_wrap=True)
     out.print(Text(f"a lab can come up on: {', '.join(usable) or 'no engine'}", style="bold"))

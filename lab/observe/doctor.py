@@ -15,15 +15,15 @@ from lab.errors import PoolError, typed
 from lab.model.addressing import POOL
 from lab.model.plan import LabSpec, decide
 from lab.model.units import counted
+from lab.observe import firewall
+from lab.observe.firewall import LACK, NOTE, OK, Chain
 
-OK, NOTE, LACK = "ok", "note", "lack"
 OLDEST_ENGINE = (20, 10)
+OLDEST_PODMAN = (4, 3)
 OLDEST_PYTHON = (3, 11)
 NEED_BYTES = 1_000_000_000  # the image of nodes takes 0.3 GB, and as much again while it is built
 NEEDED = ("veth", "bridge", "tbf", "packet", "ingress")
 BUSES = ("ifb", "redirect")
-OPEN_IT = "sudo iptables -I DOCKER-USER -s 198.18.0.0/15 -d 198.18.0.0/15 -j ACCEPT"
-OPEN_FORWARD = "sudo iptables -I FORWARD -s 198.18.0.0/15 -d 198.18.0.0/15 -j ACCEPT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,7 @@ class Facts:
         embedded_error: why the embedded engine cannot be used; empty where it can.
         kernel: of the engine, or of this machine; None where it could not be tried, and `kernel_error` says why.
         firewall: the rules of `iptables -S`, chains FORWARD and DOCKER-USER; None where they cannot be seen.
+        chains: of nftables, those that see forwarded packets, but for iptables' own.
         limits: whether control groups for embedded nodes can be had.
         stale: labs whose owner is gone, `dead`: folders of the embedded engine without a process, `orphans`: devices
             of no lab.
@@ -75,6 +76,7 @@ class Facts:
     kernel: KernelFacts | None = None
     kernel_error: str = ""
     firewall: tuple[str, ...] | None = None
+    chains: tuple[Chain, ...] = ()
     limits: bool = True
     free_bytes: int = NEED_BYTES
     where: str = ""
@@ -126,16 +128,14 @@ def _docker(facts: Facts) -> Iterator[Finding]:
     if docker is None:
         yield Finding("docker", LACK, facts.docker_error, facts.docker_remedy)
         return
-    if docker.podman:
-        text = f"Podman {docker.version} answers in Docker's place; packets do not pass its networks as a lab needs it"
-        yield Finding("docker", LACK, text, "point DOCKER_HOST at Docker, or ./inv up --engine netns", ("docker",))
-        return
     numbers = tuple(int(word) for word in re.findall(r"\d+", docker.version)[:2])
-    if numbers < OLDEST_ENGINE:
-        text = f"{docker.version} is older than 20.10"
+    name = f"Podman {docker.version}" if docker.podman else docker.version
+    oldest = OLDEST_PODMAN if docker.podman else OLDEST_ENGINE
+    if numbers < oldest:
+        text = f"{name} is older than {'.'.join(map(str, oldest))}"
         yield Finding("docker", LACK, text, "install a newer one: docs.docker.com/engine/install", ("docker",))
     else:
-        yield Finding("docker", OK, f"{docker.version}, API {docker.api}, {docker.system}")
+        yield Finding("docker", OK, f"{name}, API {docker.api}, {docker.system}")
     if any("rootless" in option for option in docker.security):
         text = "the engine is rootless: its helper may not enter the machine's own networks"
         yield Finding("rootless", NOTE, text, "if up fails: docker context use default, or --engine netns as root")
@@ -190,26 +190,17 @@ def _transit(facts: Facts) -> Iterator[Finding]:
     """Whether frames may cross a Docker network on their way elsewhere. The embedded engine's see no firewall."""
     if facts.docker is None or facts.kernel is None:
         return
-    if not facts.kernel.bridge_firewall:
+    rules, chains = facts.firewall, facts.chains
+    if not facts.kernel.bridge_firewall:  # only tables of bridges themselves see the frames
+        rules, chains = (), tuple(chain for chain in chains if chain.family == "bridge")
+    found = firewall.verdict(rules, chains, podman=facts.docker.podman)
+    if not facts.kernel.bridge_firewall and found.level == OK:
         yield Finding("transit", OK, "bridged frames do not pass the machine's firewall (br_netfilter is off)")
         return
-    if facts.firewall is None:
-        yield Finding("transit", NOTE, "the firewall cannot be seen from here; up proves that packets pass")
-        return
-    refused = [rule for rule in facts.firewall if re.search(r"^-A DOCKER-USER\b.*-j (DROP|REJECT)", rule)]
-    opened = any(OPEN_IT.partition("-s ")[2] in rule for rule in facts.firewall if rule.startswith("-A DOCKER-USER"))
-    by_hand = any("198.18.0.0/15" in rule and "ACCEPT" in rule for rule in facts.firewall if "-A FORWARD" in rule)
-    closed = "-P FORWARD DROP" in facts.firewall
-    kept = any(re.search(r"-A FORWARD .*-j DOCKER", rule) for rule in facts.firewall)
-    if refused and not (opened or by_hand):
-        yield Finding("transit", LACK, f"the firewall drops forwarded frames: {refused[0]}", OPEN_IT, ("docker",))
-    elif closed and not kept and not by_hand:
-        text = "the firewall's FORWARD policy is DROP, and the engine does not open it (iptables: false?)"
-        yield Finding("transit", LACK, text, OPEN_FORWARD, ("docker",))
-    elif closed:
-        yield Finding("transit", OK, "the firewall's FORWARD policy is DROP, and open for the engine's networks")
-    else:
-        yield Finding("transit", OK, "the firewall lets forwarded frames pass")
+    blocks = ("docker",) if found.level == LACK else ()
+    yield Finding("transit", found.level, found.text, found.remedy, blocks)
+    if found.level != LACK and (lost := firewall.loses_refusals(rules, chains)):
+        yield Finding("refusals", lost.level, lost.text, lost.remedy)
 
 
 def _pool(facts: Facts) -> Iterator[Finding]:

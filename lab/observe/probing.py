@@ -22,6 +22,7 @@ from lab.fabric.tools import AgentError, ask
 from lab.lab import remove
 from lab.model.plan import device_prefix
 from lab.observe.doctor import DockerFacts, Facts, KernelFacts
+from lab.observe.firewall import Chain
 
 TRYING_SECONDS = 60
 OURS = re.compile(r"wl[0-9a-f]{8}-[0-9]+")
@@ -46,6 +47,7 @@ def probe() -> Facts:
         kernel=kernel,
         kernel_error=why,
         firewall=_firewall(docker),
+        chains=_chains(docker),
         limits=limits.available() if not embedded else True,
         stale=tuple(sorted(name for name, record in labs.items() if record.stale)),
         dead=tuple(_dead_folders()),
@@ -120,6 +122,22 @@ def _firewall(docker: DockerFacts | None) -> tuple[str, ...] | None:
         return None
     lines = [*_said("iptables", "-S", "FORWARD").splitlines(), *_said("iptables", "-S", "DOCKER-USER").splitlines()]
     return tuple(lines) if lines else None
+
+
+def _chains(docker: DockerFacts | None) -> tuple[Chain, ...]:
+    """The chains of nftables that see forwarded packets, but for those that iptables keeps there."""
+    if docker is None or not docker.local or os.geteuid() != 0 or not shutil.which("nft"):
+        return ()
+    listed = json.loads(_said("nft", "--json", "list", "chains") or '{"nftables": []}')["nftables"]
+    heads = [each["chain"] for each in listed if each.get("chain", {}).get("hook") == "forward"]
+    found = []
+    for head in heads:
+        names = head["family"], head["table"], head["name"]
+        if names != ("ip", "filter", "FORWARD"):
+            lines = [line.strip() for line in _said("nft", "list", "chain", *names).splitlines()]
+            rules = [line for line in lines if line and not re.match(r"(table|chain|type|\}|#)", line)]
+            found.append(Chain(*names, head.get("policy", "accept"), tuple(rules)))
+    return tuple(found)
 
 
 def _said(*argv: str) -> str:

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from lab.observe.doctor import LACK, NOTE, OK, DockerFacts, Facts, Finding, KernelFacts, document, engines, judge
+from lab.observe.doctor import DockerFacts, Facts, Finding, KernelFacts, document, engines, judge
+from lab.observe.firewall import LACK, NOTE, OK, Chain
 
 ALL = dict.fromkeys(
     ("veth", "bridge", "tbf", "packet", "ingress", "ifb", "redirect", "netem", "drop", "drop-bpf"),
@@ -15,6 +16,9 @@ ALL = dict.fromkeys(
 DOCKER = DockerFacts("28.5.2", "1.51", "Debian GNU/Linux 13 (trixie)", networks=(("bridge", "172.17.0.0/16"),))
 KERNEL = KernelFacts("6.12.0-amd64", ALL, bridge_firewall=True)
 OPEN = ("-P FORWARD DROP", "-A FORWARD -j DOCKER-USER", "-A FORWARD -j DOCKER-FORWARD", "-N DOCKER-USER")
+PASSING = "ct state established,related accept"
+BY_HAND = "ip saddr 198.18.0.0/15 ip daddr 198.18.0.0/15 accept"
+NO_FIREWALL = replace(KERNEL, bridge_firewall=False)
 GOOD = Facts(python=(3, 12, 1), iproute2="6.1.0", docker=DOCKER, kernel=KERNEL, firewall=OPEN)
 
 
@@ -56,8 +60,16 @@ def test_a_good_machine_has_nothing_to_tell() -> None:
             *("docker", LACK, "older than 20.10", "install a newer one", ["netns"]),
         ),
         (
+            replace(GOOD, docker=replace(DOCKER, version="5.4.2", podman=True), firewall=()),
+            *("docker", OK, "Podman 5.4.2", "", ["docker", "netns"]),
+        ),
+        (
+            replace(GOOD, docker=replace(DOCKER, version="3.0.1", podman=True)),
+            *("docker", LACK, "Podman 3.0.1 is older than 4.3", "install a newer one", ["netns"]),
+        ),
+        (
             replace(GOOD, docker=replace(DOCKER, version="5.4.2", podman=True)),
-            *("docker", LACK, "Podman 5.4.2", "--engine netns", ["netns"]),
+            *("transit", LACK, "Podman does not open it", "iptables -I FORWARD", ["netns"]),
         ),
         (
             replace(GOOD, docker=replace(DOCKER, security=("name=seccomp", "name=rootless"))),
@@ -99,12 +111,48 @@ def test_a_good_machine_has_nothing_to_tell() -> None:
             *("transit", LACK, "-A DOCKER-USER -j DROP", "iptables -I DOCKER-USER", ["netns"]),
         ),
         (
+            replace(GOOD, firewall=(*OPEN, "-A DOCKER-USER -i eth0 ! -s 192.0.2.2/32 -j DROP")),
+            *("transit", OK, "open for the engine's networks", "", None),
+        ),
+        (
+            replace(GOOD, firewall=(*OPEN, "-A DOCKER-USER -s 10.0.0.0/8 -j ACCEPT", "-A DOCKER-USER -j DROP")),
+            *("transit", NOTE, "may drop", "iptables -I DOCKER-USER", None),
+        ),
+        (
+            replace(GOOD, chains=(Chain("inet", "filter", "forward", "drop", (PASSING,)),)),
+            *("transit", LACK, "nft chain inet filter forward", "nft insert rule inet filter forward", ["netns"]),
+        ),
+        (
+            replace(GOOD, chains=(Chain("inet", "firewalld", "filter_FORWARD", "accept", ("jump x", "reject")),)),
+            *("transit", NOTE, "up proves", "nft insert rule inet firewalld filter_FORWARD", None),
+        ),
+        (
+            replace(GOOD, chains=(Chain("inet", "filter", "forward", "drop", (BY_HAND,)),)),
+            *("transit", OK, "open for the engine's networks", "", None),
+        ),
+        (
+            replace(GOOD, kernel=NO_FIREWALL, chains=(Chain("inet", "filter", "forward", "drop"),)),
+            *("transit", OK, "br_netfilter is off", "", None),
+        ),
+        (
+            replace(GOOD, kernel=NO_FIREWALL, chains=(Chain("bridge", "filter", "forward", "drop"),)),
+            *("transit", LACK, "nft chain bridge filter forward", "nft insert rule bridge", ["netns"]),
+        ),
+        (
+            replace(GOOD, chains=(Chain("inet", "netavark", "FORWARD", "accept", ("ct state invalid drop",)),)),
+            *("refusals", NOTE, "a refused connection times out", "nft insert rule inet netavark FORWARD", None),
+        ),
+        (
+            replace(GOOD, firewall=(*OPEN, "-A FORWARD -m conntrack --ctstate INVALID -j DROP")),
+            *("refusals", NOTE, "a refused connection times out", "iptables -I FORWARD", None),
+        ),
+        (
             replace(GOOD, firewall=("-P FORWARD DROP", "-A FORWARD -s 198.18.0.0/15 -d 198.18.0.0/15 -j ACCEPT")),
             *("transit", OK, "open", "", None),
         ),
         (replace(GOOD, firewall=("-P FORWARD ACCEPT",)), "transit", OK, "lets forwarded frames pass", "", None),
         (
-            replace(GOOD, kernel=replace(KERNEL, bridge_firewall=False), firewall=("-P FORWARD DROP",)),
+            replace(GOOD, kernel=NO_FIREWALL, firewall=("-P FORWARD DROP",)),
             *("transit", OK, "br_netfilter is off", "", None),
         ),
         (
