@@ -55,14 +55,14 @@ class Caller:
                 raise AppError(f"heard something strange from {self._where}: {error}") from error
         return self._heard.popleft().split(" ")
 
-    def expect(self, word: str) -> list[str]:
-        """The next line, which must begin with this word; what comes after the word.
+    def expect(self, word: str, least: int = 0) -> list[str]:
+        """The next line, which must begin with this word, and have at least so many after it: those.
 
         Raises:
-            AppError: it begins otherwise.
+            AppError: it is otherwise.
         """
         heard = self.hear()
-        if heard[0] != word:
+        if heard[0] != word or len(heard) <= least:
             raise AppError(f"was told {' '.join(heard)!r} by {self._where}, and expected {word!r}")
         return heard[1:]
 

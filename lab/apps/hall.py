@@ -23,17 +23,24 @@ from lab.apps.lines import LineError, LineReader
 PIECE, ROOM = 4096, 1 << 16
 LINGER_SECONDS = 5.0  # for a last word to arrive, before the connection is closed for good
 CONNECTIONS = 256
+BACKLOG = 128  # a crowd that comes at once: whom the queue does not hold tries again after a second, as TCP does
 PATIENCE_SECONDS = 60.0
 
 
 @dataclass(slots=True)
 class _Guest:
-    """A connection. `over`: when it is closed for good, once its last word is to be said."""
+    """A connection.
+
+    Attributes:
+        address: whose it is; empty where it has none, as with a UNIX socket.
+        over: when it is closed for good, once its last word is to be said.
+    """
 
     number: int
     sock: socket.socket
     reader: LineReader = field(default_factory=LineReader)
     waiting: bytearray = field(default_factory=bytearray)
+    address: str = ""
     over: float = math.inf
     half_closed: bool = False
 
@@ -56,7 +63,9 @@ class Hall:
             while clients is None or self._came < clients or self._guests:
                 for key, events in self._selector.select(self._pause()):
                     if key.data is None:
-                        self._accept()
+                        for _ in range(BACKLOG):  # not without end: those who are here have their turn too
+                            if not self._accept():
+                                break
                     elif key.data.number in self._guests:
                         self._attend(key.data, events)
                 now = time.monotonic()
@@ -72,22 +81,29 @@ class Hall:
         due = min([self._dialogue.due(), *(guest.over for guest in self._guests.values())])
         return None if due == math.inf else max(0.0, due - time.monotonic())
 
-    def _accept(self) -> None:
+    def _accept(self) -> bool:
+        """Take one of those who wait; whether there was one."""
         try:
-            sock, _ = self._listener.accept()
-        except OSError:  # it has gone again already
-            return
-        if len(self._guests) >= CONNECTIONS:
-            sock.close()
-            return
+            sock, peer = self._listener.accept()
+        except OSError:  # nobody is left, or one has gone again already
+            return False
         sock.setblocking(False)
-        if sock.family == socket.AF_INET:
+        address = peer[0] if sock.family == socket.AF_INET else ""
+        if len(self._guests) >= CONNECTIONS or (address and self._has_its_share(address)):
+            _turn_away(sock)
+            return True
+        if address:
             _notice_loss(sock)
         self._came += 1
-        guest = _Guest(next(self._numbers), sock)
+        guest = _Guest(next(self._numbers), sock, address=address)
         self._guests[guest.number] = guest
         self._selector.register(sock, selectors.EVENT_READ, guest)
         self._do(self._dialogue.came(guest.number, time.monotonic()))
+        return True
+
+    def _has_its_share(self, address: str) -> bool:
+        """Whether one computer has half of the seats already: no single one shall take them all."""
+        return sum(guest.address == address for guest in self._guests.values()) >= self._dialogue.seats // 2
 
     def _attend(self, guest: _Guest, events: int) -> None:
         try:
@@ -105,9 +121,11 @@ class Hall:
             self._forget(guest)
             return
         now = time.monotonic()
+        if guest.over < math.inf:  # its last word is said: what it says now is not even kept
+            return
         try:
             for line in guest.reader.feed(piece):
-                if guest.over < math.inf:  # its last word is said: what it says now is not heard
+                if guest.over < math.inf:
                     return
                 self._do(self._dialogue.heard(guest.number, line, now))
         except LineError as error:
@@ -155,6 +173,13 @@ class Hall:
         self._do(self._dialogue.left(guest.number, time.monotonic()))
 
 
+def _turn_away(sock: socket.socket) -> None:
+    """Say that there is no room; nothing of it is kept, however many come."""
+    with sock, contextlib.suppress(OSError):
+        sock.send(b"error full try again later\n")
+        sock.shutdown(socket.SHUT_WR)
+
+
 def _notice_loss(sock: socket.socket) -> None:
     """Have TCP find out that the other end is gone without a word, even where nothing is to be said: tcp(7)."""
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -179,6 +204,6 @@ def listen(where: endpoint.Endpoint, dialogue: Dialogue, clients: int | None) ->
     Raises:
         AppError: the port or path is taken.
     """
-    with endpoint.bound(where, backlog=16) as listener:
+    with endpoint.bound(where, backlog=BACKLOG) as listener:
         say(f"server waits for clients at {where}")
         Hall(listener, dialogue).serve(clients)

@@ -18,7 +18,7 @@ from pathlib import Path
 from lab.apps import endpoint, hall
 from lab.apps.common import DONE, AppError, perform, reason, say, whole
 from lab.apps.dialogues.base import NAME
-from lab.apps.dialogues.password import COST, PORT, Account, Gate, make_account
+from lab.apps.dialogues.password import COST, MOST_COST, PORT, Account, Gate, is_cost, make_account
 
 EXAMPLE = ("student", "hello there!")
 
@@ -29,9 +29,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--plain", action="store_true", help="have the password itself sent, for all the wire to hear")
     parser.add_argument("--accounts", type=Path, metavar="FILE", help="the accounts (default: one for trying)")
     parser.add_argument("--add", type=_name, metavar="NAME", help="ask for a password, add it to the accounts, and end")
-    parser.add_argument("--cost", type=whole(2, 1 << 18), default=COST, help="scrypt's n, a power of two (%(default)s)")
+    parser.add_argument(
+        "--cost", type=whole(2, MOST_COST), default=COST, help="scrypt's n, a power of two (%(default)s)"
+    )
     words = parser.parse_args(argv)
-    if words.cost & (words.cost - 1):
+    if not is_cost(words.cost):
         parser.error("argument --cost: a power of two is needed")
     if words.add:
         if not words.accounts:
@@ -84,6 +86,8 @@ def read(file: Path) -> dict[str, Account]:
             try:
                 name, cost, salt, stored, signs = line.split()
                 accounts[name] = Account(bytes.fromhex(salt), int(cost), bytes.fromhex(stored), bytes.fromhex(signs))
+                if not is_cost(accounts[name].cost):
+                    raise ValueError(cost)
             except ValueError as error:
                 raise AppError(f"cannot read {file}: line {number} is no account") from error
     except OSError as error:

@@ -76,7 +76,7 @@ def play_round(server: Caller, names: tuple[str, str], number: int, choice: str)
     theirs = heard[1]
     if [seal(rival, number, theirs, " ".join(heard[2:]))] != sealed or theirs not in BEATS:
         raise AppError(f"was shown a choice of {rival}'s that does not fit its hash")
-    verdict = server.expect("result")[0]
+    verdict = server.expect("result", 1)[0]
     right = "draw" if theirs == choice else "win" if BEATS[choice] == theirs else "lose"
     if verdict != right:
         raise AppError(f"counts otherwise than the server: {choice} against {theirs} is no {verdict}")

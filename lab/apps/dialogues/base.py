@@ -59,16 +59,20 @@ class Dialogue(ABC):
 
     A subclass says what follows from a client's coming, its words, and its leaving. It is told of each leaving once,
     whoever ended the conversation.
+
+    Attributes:
+        seats: for so many clients there is room.
+        patience: so many seconds has whoever is to speak.
     """
 
     def __init__(self, greeting: str, seats: int, patience: float) -> None:
-        self._greeting, self._seats, self._patience = greeting, seats, patience
+        self._greeting, self.seats, self.patience = greeting, seats, patience
         self._strikes: dict[int, int] = {}
         self._deadlines: dict[int, float] = {}
 
     def came(self, who: int, now: float) -> Iterator[Action]:
         """A client has connected."""
-        if len(self._strikes) >= self._seats:
+        if len(self._strikes) >= self.seats:
             yield Send(who, "error full try again later")
             yield Close(who)
             return
@@ -107,7 +111,7 @@ class Dialogue(ABC):
         for who in list(self._deadlines):
             if self._deadlines.get(who, math.inf) > now:  # asked again each time: one who goes may give others time
                 continue
-            yield from self.dismiss(who, f"error silent nothing heard for {self._patience:g} s", now)
+            yield from self.dismiss(who, f"error silent nothing heard for {self.patience:g} s", now)
 
     def due(self) -> float:
         """When `passed` has something to do next, if nobody speaks."""
@@ -115,7 +119,7 @@ class Dialogue(ABC):
 
     def expect(self, who: int, now: float) -> None:
         """From now on it is this client's turn to speak; it has `patience` seconds."""
-        self._deadlines[who] = now + self._patience
+        self._deadlines[who] = now + self.patience
 
     def rest(self, who: int) -> None:
         """This client may stay silent as long as it likes: it waits for others."""

@@ -6,6 +6,7 @@ message names a card or a score. docs/protocols/blackjack.md has the messages an
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -41,6 +42,17 @@ class Table(Dialogue):
         self._shoe = shoe
         self._players: dict[int, Player] = {}
         self._dealer: list[str] = []
+        self._waits_until = math.inf
+
+    def due(self) -> float:
+        """When time alone does something: a silent player is dismissed, or a round begins without those not ready."""
+        return min(super().due(), self._waits_until)
+
+    def passed(self, now: float) -> Iterator[Action]:
+        """Time has gone by."""
+        yield from super().passed(now)
+        if now >= self._waits_until:
+            yield from self._begin_if_ready(now)
 
     def on_line(self, who: int, words: list[str], now: float) -> Iterator[Action]:
         """What follows from a line."""
@@ -70,7 +82,7 @@ class Table(Dialogue):
         if had_the_turn:
             yield from self._go_on(now)
         elif not self._dealer:
-            yield from self._begin_if_all_ready(now)
+            yield from self._begin_if_ready(now)
 
     def _join(self, who: int, name: str, now: float) -> Iterator[Action]:
         if who in self._players:
@@ -89,14 +101,23 @@ class Table(Dialogue):
             raise WrongMessageError("unexpected", "you play this round already")
         player.ready = True
         self.rest(who)
-        yield from self._begin_if_all_ready(now)
+        yield from self._begin_if_ready(now)
 
-    def _begin_if_all_ready(self, now: float) -> Iterator[Action]:
-        """Deal, when no hand is open and everybody at the table wants one."""
-        if self._dealer or not self._players or not all(player.ready for player in self._players.values()):
+    def _begin_if_ready(self, now: float) -> Iterator[Action]:
+        """Deal, when no hand is open and everybody at the table wants one.
+
+        Nobody is waited for longer than a player's patience: else whoever sits down, says nothing, and comes again
+        when dismissed would keep all others from playing.
+        """
+        if self._dealer:
             return
+        ready = [player for player in self._players.values() if player.ready]
+        self._waits_until = min(self._waits_until, now + self.patience) if ready else math.inf
+        if not ready or (len(ready) < len(self._players) and now < self._waits_until):
+            return
+        self._waits_until = math.inf
         self._shoe.begin_round()
-        for player in self._players.values():
+        for player in ready:
             player.hand, player.done, player.ready = [self._shoe.deal(), self._shoe.deal()], False, False
             yield from self._to_all(f"cards {player.name} {' '.join(player.hand)}")
         self._dealer = [self._shoe.deal(), self._shoe.deal()]
@@ -149,7 +170,7 @@ class Table(Dialogue):
             if not player.ready:
                 self.expect(who, now)
         yield from self._to_all("over")
-        yield from self._begin_if_all_ready(now)
+        yield from self._begin_if_ready(now)
 
     def _turn(self) -> int | None:
         open_hands = (who for who, player in self._players.items() if player.hand and not player.done)

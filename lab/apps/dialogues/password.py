@@ -27,6 +27,8 @@ NAMES_KEPT = 10_000
 SALT_BYTES = NONCE_BYTES = 16
 COST, BLOCK, PARALLEL = 1 << 14, 8, 1
 """scrypt's n, r and p: 16 MB and some 50 ms for each guess. RFC 7914 calls this interactive."""
+MOST_COST = 1 << 16
+"""Four times the time and memory. Whoever asks for more wants others to work themselves to death."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +47,13 @@ def keys(password: str, salt: bytes, cost: int) -> tuple[bytes, bytes]:
     This is what takes long, on purpose.
     """
     raw = password.encode("utf-8", "surrogateescape")
-    whole = hashlib.scrypt(raw, salt=salt, n=cost, r=BLOCK, p=PARALLEL, maxmem=1 << 26, dklen=32)
+    whole = hashlib.scrypt(raw, salt=salt, n=cost, r=BLOCK, p=PARALLEL, maxmem=2 * 128 * BLOCK * MOST_COST, dklen=32)
     return _mac(whole, b"client key"), _mac(whole, b"server key")
+
+
+def is_cost(number: int) -> bool:
+    """Whether a number will do for scrypt's n: a power of two, and not too great."""
+    return 1 < number <= MOST_COST and not number & (number - 1)
 
 
 def make_account(password: str, cost: int = COST, salt: bytes | None = None) -> Account:

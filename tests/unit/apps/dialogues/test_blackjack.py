@@ -126,6 +126,22 @@ def test_who_leaves_in_the_middle_loses_a_point() -> None:
     assert stage.say(stage.come(), "leave") == ["bye 0"]
 
 
+def test_nobody_can_keep_others_from_playing() -> None:
+    """Whoever sits down, says nothing, and comes again when dismissed: a round begins without, after ten seconds."""
+    stage = Stage(Table(Shoe(3), patience=10))
+    ann = stage.come()
+    idle = stage.come()
+    stage.say(idle, "join Idle0")
+    stage.say(ann, "join Ann", "deal")
+    for number in range(1, 6):
+        stage.wait(4)
+        stage.leave(idle)
+        idle = stage.come()
+        stage.say(idle, f"join Idle{number}")
+    assert [line for line in stage.heard[ann] if line.startswith("cards Ann")]
+    assert not [line for line in stage.heard[ann] if line.startswith("cards Idle")]
+
+
 WORDS = [
     "join Mallory",
     "join Eve",
