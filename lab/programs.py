@@ -182,7 +182,7 @@ class Running:
         """
         __tracebackhide__ = True  # for pytest: the failure is the caller's
         words = ("--port", str(port), "--protocol", protocol, "--timeout", f"{timeout:g}")
-        with Running(self._engine, self._lab, self.node, ("python3", "-m", "lab.apps.await_port", *words)) as watch:
+        with Running(self._engine, self._lab, self.node, ("python3", "-m", "lab.apps.listening", *words)) as watch:
             self._at_end.append(watch.stop)
             if self.exit_code is not None:
                 raise self._ended(f"before it listened on port {port}")

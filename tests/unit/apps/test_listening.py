@@ -84,3 +84,29 @@ def test_a_port_that_stays_closed_is_told(launch: Launch, free_port: int) -> Non
     lookout = launch("listening", "--port", free_port, "--timeout", "0.2")
     ended = lookout.ends()
     assert (ended.code, ended.err) == (1, f"listening saw nobody listen at port {free_port} within 0.2 s\n")
+
+
+KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
+
+
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
+@pytest.mark.parametrize("protocol", KINDS)
+def test_somebody_listens(launch: Launch, free_port: int, protocol: str, family: socket.AddressFamily) -> None:
+    """It ends when somebody listens, over either version of the internet protocol, and not before."""
+    watch = launch("listening", "--port", free_port, "--protocol", protocol, "--timeout", 10)
+    with socket.socket(family, KINDS[protocol]) as server:
+        server.bind(("", free_port))
+        if protocol == "tcp":
+            assert watch.line() == "looking"
+            assert watch.process.poll() is None
+            server.listen()
+        assert watch.ends().code == 0
+
+
+def test_nobody_listens(launch: Launch, free_port: int) -> None:
+    """When the time is up, that is said; a connection from such a port is not mistaken for a server."""
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as client:
+        client.bind(("127.0.0.1", free_port))
+        client.connect(server.getsockname())
+        end = launch("listening", "--port", free_port, "--protocol", "tcp", "--timeout", 0.05).ends()
+    assert (end.code, end.err) == (1, f"listening saw nobody listen at tcp {free_port} within 0.05 s\n")
