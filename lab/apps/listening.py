@@ -4,8 +4,8 @@
 
 Says `looking` once it has seen who listens already. Then it waits for the first socket that is new, says what it is
 (`tcp 11267`, `udp 11267`, `unix /tmp/socket`) and ends. With `--port` it waits for a socket at that port, new or
-not, of either protocol or the one that is named. Exit code 1 where the time is up before. A socket counts when a call can reach it: a TCP or UNIX one that
-listens, a UDP one that is bound and has no peer.
+not, of either protocol or the one that is named. Exit code 1 where the time is up before. A socket counts when a
+call can reach it: a TCP or UNIX one that listens, a UDP one that is bound and has no peer.
 """
 
 from __future__ import annotations

@@ -84,15 +84,21 @@ def read(file: Path) -> dict[str, Account]:
     try:
         for number, line in enumerate(file.read_text("ascii").splitlines(), 1):
             try:
-                name, cost, salt, stored, signs = line.split()
-                accounts[name] = Account(bytes.fromhex(salt), int(cost), bytes.fromhex(stored), bytes.fromhex(signs))
-                if not is_cost(accounts[name].cost):
-                    raise ValueError(cost)
+                name, account = _read_row(line)
+                accounts[name] = account
             except ValueError as error:
                 raise AppError(f"cannot read {file}: line {number} is no account") from error
     except OSError as error:
         raise AppError(f"cannot read {file}: {reason(error)}") from error
     return accounts
+
+
+def _read_row(line: str) -> tuple[str, Account]:
+    name, cost, *rest = line.split()
+    salt, stored, signs = map(bytes.fromhex, rest)
+    if not is_cost(int(cost)):
+        raise ValueError(cost)
+    return name, Account(salt, int(cost), stored, signs)
 
 
 if __name__ == "__main__":

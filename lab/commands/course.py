@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from lab.commands.base import number, out, print_json, progress, task
 from lab.errors import CheckError, WordsError
 from lab.lab import Lab
 
+COMMAND = re.compile(r"\./inv (?:exec|run|status|heal)\b[^`\n]*")
 HOW = "./inv exercise list, or show, start or check with a NAME"
 
 
@@ -35,13 +37,20 @@ def exercise(
         case ["list"]:
             _list(json=json)
         case ["show", which]:
-            _show(catalogue.find(which).text)
+            _show(_addressed(catalogue.find(which).text, name))
         case ["start", which]:
             _start(which, name, engine, chance)
         case ["check", which]:
             _check(which, Path(solution or which), name, engine, chance, json=json)
         case _:
             raise WordsError(f"nothing is called {' '.join(words)!r}" if words else "what about them?", remedy=HOW)
+
+
+def _addressed(text: str, name: str) -> str:
+    """The same text, with the lab's name in each command, so that all can be typed as they stand."""
+    if name == "lab":
+        return text
+    return re.sub(COMMAND, lambda found: found[0] if "--name" in found[0] else f"{found[0]} --name {name}", text)
 
 
 def _show(text: str) -> None:
@@ -71,7 +80,7 @@ def _start(which: str, name: str, engine: str, seed: int) -> None:
     folder = Path(wanted.name)
     wanted.begin(lab, folder)
     more = "" if name == "lab" else f" --name {name}"
-    out.print(Text(f"{name} is up. Read: ./inv exercise show {wanted.name}"))
+    out.print(Text(f"{name} is up. Read: ./inv exercise show {wanted.name}{more}"))
     out.print(
         Text(f"  write {', '.join(wanted.hands_in)} in {folder}/, then: ./inv exercise check {wanted.name}{more}")
     )

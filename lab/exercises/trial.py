@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import secrets
 import shlex
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
@@ -64,6 +66,10 @@ class Trial:
         found: T = self._known[key]
         return found
 
+    def word(self) -> str:
+        """A word that nobody can have known before this check, the same for all of it."""
+        return self.once("word", lambda: "w" + secrets.token_hex(4))
+
     def file(self, name: str) -> Path:
         """A file of the solution's."""
         path = self.folder / name
@@ -100,7 +106,10 @@ class Trial:
         """What stands in answers.toml."""
         try:
             return tomllib.loads(self.file("answers.toml").read_text("utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (
+            ValueError,
+            RecursionError,
+        ) as error:  # not TOML, not UTF-8, a number of 5,000 digits, brackets without end
             raise Miss(f"answers.toml cannot be read: {safe(str(error))}") from None
 
     def answer(self, key: str) -> Any:
@@ -115,7 +124,13 @@ class Trial:
         found = self.answer(key)
         if isinstance(found, bool) or not isinstance(found, int | float):
             raise Miss(f"{key} is to be a number, without quotes")
-        return float(found)
+        try:
+            number = float(found)
+        except OverflowError:
+            number = math.inf
+        if not math.isfinite(number):  # `nan` is as near to everything as one likes
+            raise Miss(f"{key} is to be a number that one can count or measure")
+        return number
 
     def names(self, key: str) -> list[str]:
         """One answer that is a list of names."""
@@ -134,14 +149,21 @@ class Trial:
         return heard
 
     @contextmanager
-    def server(self, node: str, *argv: str) -> Iterator[list[str]]:
-        """A program of ours that serves as long as the block lasts, from its first word on; gives what it says."""
+    def server(self, node: str, *argv: str, ends: float = 0.0) -> Iterator[list[str]]:
+        """A program of ours that serves as long as the block lasts, from its first word on; gives what it says.
+
+        Args:
+            node: where.
+            argv: the program.
+            ends: so many seconds it has after the block to end by itself.
+        """
         heard: list[str] = []
         with Stage(self.lab, lambda _, stream, line: heard.append(line) if stream == "stdout" else None) as stage:
             side = stage.start(node, node, argv)
             stage.pass_on(lambda: side.spoke or side.ended, START_SECONDS)
             yield heard
-            stage.end(side)
+            if not stage.pass_on(lambda: side.ended, ends):
+                stage.end(side)
 
     @contextmanager
     def ear(self, *nodes: str) -> Iterator[list[Frame]]:

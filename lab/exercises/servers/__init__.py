@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from lab.exercises.exercise import Check, Exercise, Miss
-from lab.exercises.trial import Trial
+from lab.exercises.trial import RUN_SECONDS, Trial
 
 KINDS = {"web": "software", "database": "software", "file": "hardware", "print": "hardware"}
-PAPER, LINES = "/root/printed.txt", 8
+PAPER = "/root/printed.txt"
+LONG, SHORT = 3000, 400  # lines: more than one recv gives, and as much as waits in the buffers of a server that is busy
 SEND = """
-import socket, sys, time
-with socket.create_connection(("h1", 9100), 10) as printer:
+import socket, sys
+job, count, other = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+lines = [f"{job} {number} {'.' * 60}\\n".encode() for number in range(count)]
+half = count // 2 if other == "waits" else count
+with socket.create_connection(("h1", 9100), 10) as printer, socket.create_server(("", 9200)) as door:
+    for sock in (printer, door):
+        sock.settimeout(20)
+    printer.sendall(b"".join(lines[:half]))
     print("begun", flush=True)
-    for number in range(int(sys.argv[2])):
-        printer.sendall(f"{sys.argv[1]} {number}\\n".encode())
-        time.sleep(0.2)
+    if other == "waits":
+        door.accept()[0].close()
+        printer.sendall(b"".join(lines[half:]))
     printer.shutdown(socket.SHUT_WR)
-    printer.settimeout(20)
+    if other not in ("waits", "alone"):
+        socket.create_connection((other, 9200), 10).close()
     while printer.recv(100):
         pass
+print("printed")
 """
+"""Sends a job. One that `waits` sends its second half when the other one, which is given its name, has sent all."""
 
 
 def _kinds(trial: Trial) -> None:
@@ -29,36 +41,40 @@ def _kinds(trial: Trial) -> None:
             raise Miss(f"{key}: what does such a server share, a program's work or a device?")
 
 
-def _printed(trial: Trial, *jobs: tuple[str, str]) -> list[str]:
-    """What is on the paper when these (node, job) have been sent, all at the same time."""
+@contextmanager
+def _printing(trial: Trial) -> Iterator[None]:
+    trial.lab.put("h1", trial.file("printer.py"), "/root/")
+    trial.out("h1", "rm", "-f", PAPER)
+    with trial.server("h1", "python3", "-u", "/root/printer.py") as heard:
+        if not heard:
+            raise Miss("printer.py does not say that it is ready")
+        yield
 
-    def find() -> list[str]:
-        trial.lab.put("h1", trial.file("printer.py"), "/root/")
-        trial.out("h1", "rm", "-f", PAPER)
-        with trial.server("h1", "python3", "-u", "/root/printer.py") as heard:
-            if not heard:
-                raise Miss("printer.py does not say that it is ready")
-            *first, (node, job) = jobs
-            for other, text in first:
-                with trial.server(other, "python3", "-c", SEND, text, str(LINES)):
-                    trial.out(node, "python3", "-c", SEND, job, str(LINES))
-            if not first:
-                trial.out(node, "python3", "-c", SEND, job, str(LINES))
-            return trial.out("h1", "cat", PAPER)
 
-    return trial.once(str(jobs), find)
+def _sent(job: str, count: int, other: str) -> tuple[str, ...]:
+    return ("python3", "-c", SEND, job, str(count), other)
+
+
+def _job(line: str) -> str:
+    return line.partition(" ")[0]
 
 
 def _one(trial: Trial) -> None:
-    wanted = [f"letter {number}" for number in range(LINES)]
-    if _printed(trial, ("h2", "letter")) != wanted:
-        raise Miss(f"one job of {LINES} lines came out otherwise; does one recv give a whole job?")
+    with _printing(trial):
+        said = trial.out("h2", *_sent("letter", LONG, "alone"))
+        printed = trial.out("h1", "cat", PAPER)
+    if [line.split()[:2] for line in printed] != [["letter", str(number)] for number in range(LONG)]:
+        raise Miss(f"of one job of {LONG} lines, {len(printed)} came out; does one recv give a whole job?")
+    if "printed" not in said:
+        raise Miss("the job is on the paper, but the connection stays open; how is the client to know?")
 
 
 def _two(trial: Trial) -> None:
-    printed = _printed(trial, ("h2", "first"), ("h3", "second"))
-    jobs = [line.split()[0] for line in printed]
-    if sorted(jobs) != ["first"] * LINES + ["second"] * LINES:
+    with _printing(trial):
+        with trial.server("h2", *_sent("first", SHORT, "waits"), ends=RUN_SECONDS):
+            trial.out("h3", *_sent("second", SHORT, "h2"))
+        jobs = [_job(line) for line in trial.out("h1", "cat", PAPER)]
+    if sorted(jobs) != ["first"] * SHORT + ["second"] * SHORT:
         raise Miss("two jobs at the same time: lines are missing, or there are more than were sent")
     if len([n for n in range(1, len(jobs)) if jobs[n] != jobs[n - 1]]) > 1:
         raise Miss("two jobs at the same time are mixed on the paper; when may the second one begin?")

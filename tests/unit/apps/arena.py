@@ -1,4 +1,4 @@
-"""A real server in a process of its own on loopback, and clients that speak to it over sockets: honest ones, and others."""
+"""A real server in a process of its own on loopback, and clients over sockets: honest ones, and others."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 
 from lab.apps.caller import Caller
+from lab.apps.dialogues.rps import seal
 from lab.apps.endpoint import Endpoint
 from lab.apps.password_client import greet, try_one
 from lab.apps.password_server import EXAMPLE
@@ -80,6 +81,11 @@ def test_raids_on_rock_paper_scissors(free_port: int) -> None:
         honest = Honest(one, test_rps.honest_player())
         # From `honest_player`, who always chooses paper, a rival always wins: a match has two rounds.
         rival = Honest(two, a_player("Rival", "scissors"))
+
+        def both_answer() -> None:
+            honest.answer()
+            rival.answer()
+
         honest.say("join Honest", "play")
         rival.say("join Rival", "play")
 
@@ -87,7 +93,7 @@ def test_raids_on_rock_paper_scissors(free_port: int) -> None:
         @given(raids(test_rps.WORDS))
         def raid(deeds: Sequence[tuple[int, str, bytes]]) -> None:
             before = len([line for line in honest.heard if ends.match(line)])
-            attack(server, deeds, lambda: (honest.answer(), rival.answer())[0])
+            attack(server, deeds, both_answer)
             until(lambda: len([line for line in honest.heard if ends.match(line)]) > before, honest, rival)
             server.must_be_well()
 
@@ -101,7 +107,7 @@ def a_player(name: str, choice: str) -> Callable[[str], str | None]:
     def reply(line: str) -> str | None:
         match line.split():
             case ["round", number]:
-                return f"commit {test_rps.seal(name, int(number), choice, test_rps.SALT)}"
+                return f"commit {seal(name, int(number), choice, test_rps.SALT)}"
             case ["committed", _]:
                 return f"reveal {choice} {test_rps.SALT}"
             case ["won" | "lost" | "drawn", _]:

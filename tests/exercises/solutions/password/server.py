@@ -17,4 +17,6 @@ with socket.socket() as server:
         right = hmac.new(KEY, challenge.encode(), "sha256").hexdigest()
         shown = lines.readline().strip()
         good = hmac.compare_digest(shown.encode(), right.encode())
-        print("access granted" if good else "access denied", file=lines, flush=True)
+        verdict = "access granted" if good else "access denied"
+        print(verdict, file=lines, flush=True)
+        print(verdict)
