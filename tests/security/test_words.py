@@ -49,6 +49,19 @@ def test_a_message_is_a_message(shut: Place, tmp_path: Path, monkeypatch: pytest
     assert "\x1b" in file.getvalue()
 
 
+def test_what_a_program_says_is_shown(shut: Place, tmp_path: Path) -> None:
+    """A program that gives orders to the terminal is shown by `run` and `logs`, and not obeyed.
+
+    Guard: `plain`. In the pipe of `exec`, as another test here shows, the same words are orders.
+    """
+    (tmp_path / "says.py").write_text(f"print({TITLE!r} + '[red]x')\n")
+    said = inv("run", f"{tmp_path / 'says.py'}@h1", "--name", shut.lab.name).stdout
+    logged = inv("logs", "h1", "--name", shut.lab.name).stdout
+    for text in (said, logged):
+        assert "\\x1b]0;owned\\x07[red]x" in text
+        assert "\x1b" not in text
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_labs_name_is_no_path(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is no lab's name is refused before it becomes a path, or a name of the engine's.
