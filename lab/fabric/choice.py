@@ -8,7 +8,6 @@ from . import ports
 from .namespaces import throw_away
 from .tools import AgentError, works
 
-
 NETEM = ("tc", "qdisc", "replace", "dev", "lo", "root", "netem", "limit", "10", "delay", "1ms")
 
 
