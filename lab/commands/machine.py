@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from invoke.context import Context
 from invoke.exceptions import Exit
 from rich.text import Text
@@ -12,6 +14,8 @@ from lab.observe import doctor as diagnosis
 from lab.observe.firewall import LACK, NOTE, OK
 
 MARKS = {OK: ("ok  ", "green"), NOTE: ("note", "yellow"), LACK: ("lack", "bold red")}
+
+INDENT = 6  # columns of the mark before the words
 
 
 @task()
@@ -31,11 +35,21 @@ def doctor(_: Context, json: bool = False, fix: bool = False) -> None:
         raise Exit(code=MachineError.exit_code)
 
 
+def folded(words: str, width: int) -> str:
+    """A finding's words beside its mark, in lines of a terminal's width; 0: in one line, as programs read it.
+
+    A remedy is never folded: it is to be pasted.
+    """
+    room = max(width - INDENT, 20) if width else len(words)
+    return f"\n{' ' * INDENT}".join(textwrap.wrap(words, room, break_long_words=False, break_on_hyphens=False))
+
+
 def show(findings: list[diagnosis.Finding], usable: list[str]) -> None:
     """Print the findings for people."""
     for finding in findings:
         mark, style = MARKS[finding.level]
-        out.print(Text.assemble((mark, style), plain(f"  {finding.subject}: {finding.text}")), soft_wrap=True)
+        words = folded(plain(f"{finding.subject}: {finding.text}"), out.width if out.is_terminal else 0)
+        out.print(Text.assemble((mark, style), f"  {words}"), soft_wrap=True)
         if finding.remedy and finding.level != OK:
             out.print(Text(plain(f"        {finding.remedy}")), soft_wrap=True)
     out.print(Text(f"a lab can come up on: {', '.join(usable) or 'no engine'}", style="bold"))

@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lab.engine.base import LabRecord, unheard
+from lab.engine.base import LabRecord
 from lab.engine.netns import claims, commands, folder, limits, marks
 from lab.engine.select import engines
-from lab.errors import BusyError, LabError
+from lab.errors import LabError
 from lab.fabric.tools import AgentError, ask
 from lab.lab import remove
 from lab.model.plan import device_prefix
@@ -172,15 +172,7 @@ def _dead_folders() -> list[str]:
     if not folder.STATE.is_dir() or not os.access(folder.STATE, os.R_OK | os.X_OK):
         return []
     alive = {process.lab for process in marks.processes()}
-    return [name for name in folder.names() if name not in alive and _idle(name)]
-
-
-def _idle(name: str) -> bool:
-    try:
-        with claims.claim(folder.STATE, name, unheard, 0):
-            return True
-    except BusyError:
-        return False
+    return [name for name in folder.names() if name not in alive and not claims.held(folder.STATE, name)]
 
 
 def _orphans(devices: list[str], labs: dict[str, LabRecord]) -> list[str]:

@@ -107,6 +107,8 @@ def _ready(suite: Suite, process: subprocess.Popen[bytes], data: Path) -> Daemon
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     """End the engine in order, for it removes its devices then; and what is left by ending the first process."""
+    if process.poll() is not None:
+        return
     for child in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
         os.kill(int(child), signal.SIGTERM)
     try:

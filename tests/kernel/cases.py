@@ -16,7 +16,9 @@ from typing import Any
 from lab.fabric.namespaces import throw_away
 from lab.lab import Lab
 from lab.model.plan import LabSpec
+from lab.observe.doctor import document, engines, judge
 from lab.observe.measure import Instruments, Train
+from lab.observe.probing import probe
 from lab.observe.programs import Way
 from lab.observe.steps import STEPS, Measurement
 from lab.observe.verify import batches, verify, ways
@@ -214,6 +216,13 @@ def sequence(options: list[str]) -> list[dict[str, Any]]:
             show = ["tc", "-s", "-json", "qdisc", "show", "dev", "lo"]
             found += json.loads(subprocess.run(show, capture_output=True, check=True).stdout)
         return [each["options"] for each in found]
+
+
+def diagnosis() -> dict[str, Any]:
+    """What `doctor` says of this machine."""
+    facts = probe()
+    found = judge(facts)
+    return document(found, engines(facts, found))
 
 
 def trespass(path: str) -> dict[str, str]:

@@ -73,6 +73,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "sequence": cases.sequence,
     "changes": cases.changes,
     "read_back": cases.read_back,
+    "diagnosis": cases.diagnosis,
     "trespass": cases.trespass,
     "hang": cases.hang,
 }

@@ -36,6 +36,15 @@ def test_it_has_netem(guest: Guest) -> None:
     assert "netem" in guest.facts["able"]
 
 
+def test_doctor_finds_netem(guest: Guest) -> None:
+    """On a machine whose kernel has netem, `doctor` says that links are shaped by it."""
+    said = guest.call("diagnosis", 60.0)
+    found = {each["subject"]: each for each in said["findings"]}
+    assert (found["netem"]["level"], found["netem"]["text"]) == ("ok", "links are shaped by the kernel")
+    assert found["kernel"]["text"].startswith(guest.facts["kernel"])
+    assert said["engines"] == ["netns"]
+
+
 def test_it_cannot_write_the_hosts_files(guest: Guest) -> None:
     """Root in the guest may not write to the host's file system, not even when it is asked to be mounted writable."""
     answer = guest.call("trespass", SECONDS, path=str(ROOT / "tests/kernel/trespass"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -48,10 +50,21 @@ def connect() -> docker.APIClient:
     try:
         return docker.APIClient(timeout=ANSWER_SECONDS, max_pool_size=CONNECTIONS, **connection())
     except TROUBLE as error:
-        raise EngineError(
-            f"no Docker engine answers ({_short(error)})",
-            remedy="start it (sudo systemctl start docker, or Docker Desktop), or point DOCKER_HOST at it",
-        ) from None
+        why = _short(error)
+        raise EngineError(f"no Docker engine answers ({why})", remedy=_remedy(why)) from None
+
+
+def _remedy(why: str) -> str:
+    """What to do where no engine answers."""
+    if why == "permission denied":
+        return "sudo usermod -aG docker $USER, then log in again"
+    if os.environ.get("DOCKER_HOST"):
+        return "start it there, or try without: unset DOCKER_HOST"
+    if sys.platform != "linux":
+        return "start Docker Desktop"
+    if why == "connection refused" or shutil.which("dockerd"):
+        return "sudo systemctl start docker"
+    return "install one: docs.docker.com/engine/install; or set DOCKER_HOST to where one is"
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from lab.engine.base import Say
 from lab.errors import BusyError
 
 _PAUSE_SECONDS = 0.05
+_LOCK = struct.Struct("hhqqi4x")  # struct flock of fcntl(2)
 _patience = threading.Event()  # never set: the kernel tells nobody who waits with a time limit
 
 
@@ -52,6 +53,22 @@ def claim(state: Path, name: str, say: Say, patience: float) -> Iterator[None]:
         yield
 
 
+def held(state: Path, name: str) -> bool:
+    """Whether somebody holds the claim on a lab's name; believed where it cannot be seen. Only looks."""
+    try:
+        handle = os.open(state / "claims", os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    except PermissionError:
+        return True
+    try:
+        asked = _LOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, _place(name), 1, 0)
+        kind = int(_LOCK.unpack(fcntl.fcntl(handle, fcntl.F_OFD_GETLK, asked))[0])
+    finally:
+        os.close(handle)
+    return kind != fcntl.F_UNLCK
+
+
 @contextmanager
 def alone_with_blocks(state: Path) -> Iterator[None]:
     """Be the only one who takes a block of addresses; for as long as it takes to write it down."""
@@ -81,7 +98,7 @@ def _lock(handle: int, place: int) -> bool:
 
     Such a lock belongs to the open file, not to the process: two threads keep each other out, too.
     """
-    wanted = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, place, 1, 0)
+    wanted = _LOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, place, 1, 0)
     try:
         fcntl.fcntl(handle, fcntl.F_OFD_SETLK, wanted)
     except (BlockingIOError, PermissionError):  # EAGAIN or EACCES, as the kernel likes

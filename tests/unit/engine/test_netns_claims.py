@@ -1,0 +1,20 @@
+"""Claims on names of labs, as far as one process can try them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lab.engine.base import unheard
+from lab.engine.netns import claims
+
+
+def test_looking_at_a_claim_changes_nothing(tmp_path: Path) -> None:
+    """One is seen as long as it is held, for its name alone; who looks makes no file and takes no claim."""
+    assert not claims.held(tmp_path, "lab")
+    assert list(tmp_path.iterdir()) == []
+    with claims.claim(tmp_path, "lab", unheard, 0):
+        assert claims.held(tmp_path, "lab")
+        assert not claims.held(tmp_path, "other")
+    assert not claims.held(tmp_path, "lab")
+    with claims.claim(tmp_path, "lab", unheard, 0):  # it was not taken by looking
+        pass
