@@ -206,7 +206,7 @@ WRONG = (
     _wrong(
         "servers",
         "leaves the client waiting",
-        (2,),
+        (2, 3),
         (
             "printer.py",
             "out.write(job)",

@@ -59,9 +59,11 @@ def _play(trial: Trial, name: str, matches: int, port: str) -> Game:
     return Game(player, heard, [(k, choice, salt) for k, (_, choice, salt) in zip(rounds, shown, strict=False)])
 
 
-def _went_well(game: Game, matches: int) -> None:
+def _went_well(game: Game, name: str, matches: int) -> None:
     if wrong := [line for line in game.heard if line.startswith("error")]:
         raise Miss(f"the server told your player: {quote(wrong)}")
+    if f"joined {name}" not in game.heard:
+        raise Miss(f"your player did not join as {name}, the NAME that it was given")
     if "lost cheat" in game.heard:
         raise Miss("what your player revealed did not fit its hash; what is hashed, in which order?")
     ends = [line for line in game.heard if line.split()[:1] in (["won"], ["lost"], ["drawn"])]
@@ -71,12 +73,12 @@ def _went_well(game: Game, matches: int) -> None:
 
 
 def _plays(trial: Trial) -> None:
-    _went_well(_first(trial), MATCHES)
+    _went_well(_first(trial), "student", MATCHES)
 
 
 def _plays_again(trial: Trial) -> None:
     try:
-        _went_well(_second(trial), MORE)
+        _went_well(_second(trial), trial.word(), MORE)
     except Miss as miss:
         raise Miss(f"under another name, {MORE} matches, and with lines in pieces: {miss}") from None
 
