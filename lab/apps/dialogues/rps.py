@@ -54,10 +54,15 @@ class Match:
 
 @dataclass(slots=True)
 class Visitor:
-    """Somebody who has said a name."""
+    """Somebody who has said a name.
+
+    Attributes:
+        crossing: whether one message may still come that was sent before the end of the last match was heard.
+    """
 
     name: str
     match: Match | None = None
+    crossing: bool = False
     waits: bool = field(default=False)
 
 
@@ -80,6 +85,8 @@ class Meeting(Dialogue):
                 yield from self._join(who, read_name(name), now)
             case ["play"]:
                 yield from self._play(who, now)
+            case ["commit", _] | ["reveal", _, _] if self._crosses(who):
+                return
             case ["commit", sealed]:
                 yield from self._commit(who, sealed, now)
             case ["reveal", choice, salt]:
@@ -113,14 +120,14 @@ class Meeting(Dialogue):
             raise WrongMessageError("unexpected", "you play or wait already")
         rival = next((other for other, each in self._visitors.items() if each.waits), None)
         if rival is None:
-            visitor.waits = True
+            visitor.waits, visitor.crossing = True, False
             self.rest(who)
             yield Send(who, "waiting")
             return
         pair = Match((Side(rival, self._visitors[rival].name), Side(who, visitor.name)))
         for side in pair.sides:
             here = self._visitors[side.who]
-            here.match, here.waits = pair, False
+            here.match, here.waits, here.crossing = pair, False, False
             _, other = pair.both(side.who)
             self.expect(side.who, now)
             yield Send(side.who, f"match {other.name}")
@@ -189,12 +196,23 @@ class Meeting(Dialogue):
         one, two = pair.sides
         for side in pair.sides:
             if visitor := self._visitors.get(side.who):
-                visitor.match = None
+                visitor.match, visitor.crossing = None, True
                 self.expect(side.who, now)
                 word = "drawn" if winner is None else "won" if winner is side else "lost"
                 yield Send(side.who, f"{word} {why}")
         who_won = f"{winner.name} wins" if winner else "nobody wins"
         yield Tell(f"server saw {one.name} and {two.name}: {one.wins} to {two.wins}, {who_won} ({why})")
+
+    def _crosses(self, who: int) -> bool:
+        """Whether a message was on its way when the rival ended the match: no fault of its sender's, and no strike.
+
+        Else somebody could leave again and again just when an honest player commits, and have it thrown out.
+        """
+        visitor = self._visitors.get(who)
+        if visitor is None or not visitor.crossing:
+            return False
+        visitor.crossing = False
+        return True
 
     def _visitor(self, who: int) -> Visitor:
         if who not in self._visitors:

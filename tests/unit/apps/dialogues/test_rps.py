@@ -114,6 +114,20 @@ def test_who_leaves_loses() -> None:
     assert stage.heard[bob][-1] == "won left"
 
 
+def test_nobody_is_thrown_out_because_rivals_leave_in_time() -> None:
+    """A commit that crosses the rival's leaving on the wire is no fault; but only one, and only that late."""
+    stage, ann, bob = pair()
+    for number in range(8):
+        stage.leave(bob)
+        assert stage.say(ann, f"commit {seal('Ann', 1, 'rock', SALT)}") == []
+        bob = stage.come()
+        stage.say(bob, f"join Bob{number}", "play")
+        assert stage.say(ann, "play") == [f"match Bob{number}", "round 1"]
+    stage.leave(bob)
+    late = f"reveal rock {SALT}"
+    assert stage.say(ann, late, late) == ["error unexpected you are in no match"]
+
+
 def test_of_two_who_are_silent_the_other_one_may_stay() -> None:
     """Time is up for both at once: one is dismissed and loses; the other one has won, and has time again."""
     stage, _, _ = pair()
