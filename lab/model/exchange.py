@@ -1,27 +1,24 @@
 """How long a conversation over TCP takes where nothing is lost, worked out frame by frame. Pure; nothing is measured.
 
 A message goes from a client to a server: the handshake, then the segments, as many at once as TCP's window allows, and
-one more for each that was acknowledged (slow start, RFC 5681, 3.1). Each frame waits until its link is free, is
-put on it bit by bit, travels, and is taken in whole before the next node sends it on. So what queues, queues here too.
+one more for each that was acknowledged (slow start, RFC 5681, 3.1). How frames pass the links: `passing`. What the
+machine itself takes is added where it is known (`machine`).
 
-Left out: loss, and with it everything that TCP does about it; chance, of which the mean is taken; what the machine
-itself takes.
+Left out: loss, and with it everything that TCP does about it; chance, of which the mean is taken.
 """
 
 from __future__ import annotations
 
-import heapq
-import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lab.model import predict
-from lab.model.media import ETHERNET_HEADER, Settings
+from lab.model.machine import OPENING
+from lab.model.passing import NO_TIME, Machine, Passing, Step, steps
 from lab.model.plan import LabPlan
 from lab.model.predict import TCP_HEADERS
 from lab.model.tables import FIRST_FLIGHT, first_flight
 
-OPENING = 60  # bytes: IPv4 and TCP with the options of a first segment (RFC 9293, 7323, 2018)
 FIRST_TIMEOUT_SECONDS = 1.0  # RFC 6298, 2.1: an opening that is not answered by then is sent again
 QUICK_ACKS = 16  # segments at the beginning that Linux acknowledges one by one (net/ipv4/tcp_input.c)
 SHORTEST_TIMEOUT_SECONDS = 0.2  # Linux's TCP_RTO_MIN
@@ -49,25 +46,7 @@ class Exchange:
     sure: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One link of a way. Steps with the same `channel` share one rate."""
-
-    settings: Settings
-    channel: str
-
-
-def steps(plan: LabPlan, sender: str, receiver: str) -> tuple[Step, ...]:
-    """The way from one node to another; both directions of a shared link are one channel."""
-    hops = plan.routing.path(sender, receiver)
-    ways = predict.along(plan, sender, receiver)
-    return tuple(
-        Step(way, hop.link if plan.link(hop.link).link.shared else f"{hop.link} from {hop.node}")
-        for hop, way in zip(hops, ways, strict=True)
-    )
-
-
-def over_tcp(plan: LabPlan, client: str, server: str, size: int) -> Exchange:
+def over_tcp(plan: LabPlan, client: str, server: str, size: int, machine: Machine = NO_TIME) -> Exchange:
     """What it takes to connect, and to bring a message of `size` bytes from one node to another.
 
     Args:
@@ -75,8 +54,9 @@ def over_tcp(plan: LabPlan, client: str, server: str, size: int) -> Exchange:
         client: who calls, and sends.
         server: who is called.
         size: bytes of the message, 1 or more.
+        machine: what the machine adds to the media.
     """
-    return _Conversation(steps(plan, client, server), steps(plan, server, client), size).hold()
+    return _Conversation(steps(plan, client, server), steps(plan, server, client), size, machine).hold()
 
 
 class _Timer:
@@ -118,15 +98,15 @@ class _Timer:
 class _Conversation:
     """One conversation, as a queue of what happens when."""
 
-    def __init__(self, way: Sequence[Step], back: Sequence[Step], size: int) -> None:
+    def __init__(self, way: Sequence[Step], back: Sequence[Step], size: int, machine: Machine) -> None:
         self._way, self._back = way, back
+        self._machine = machine
+        self._passing = Passing(machine)
+        self._at, self._send = self._passing.at, self._passing.send
         rate, mtu = (min(getattr(step.settings, name) for step in way) for name in ("rate", "mtu"))
         whole, rest = divmod(size, mtu - TCP_HEADERS)
         self._segments = [mtu] * whole + ([rest + TCP_HEADERS] if rest else [])
         self._window = first_flight(rate, mtu) or FIRST_FLIGHT
-        self._free: dict[str, float] = {}  # when each channel is
-        self._due: list[tuple[float, int, Callable[[float], None]]] = []
-        self._number = itertools.count()
         self._sent_at: list[float] = []
         self._sent = self._acknowledged = self._arrived = self._told = 0
         self._connected = self._first = self._last = 0.0
@@ -137,26 +117,9 @@ class _Conversation:
     def hold(self) -> Exchange:
         """Let everything happen in its order."""
         self._open(0.0)
-        while self._due:
-            time, _, happen = heapq.heappop(self._due)
-            happen(time)
-        return Exchange(self._connected, self._first, self._last, self._repeated, self._sure)
-
-    def _at(self, time: float, happen: Callable[[float], None]) -> None:
-        heapq.heappush(self._due, (time, next(self._number), happen))
-
-    def _send(self, time: float, way: Sequence[Step], packet: int, then: Callable[[float], None]) -> None:
-        """Bring an IP packet along a way, link by link."""
-        if not way:
-            then(time)
-            return
-        step, *rest = way
-        begin = max(time, self._free.get(step.channel, 0.0))
-        waiting = (begin - time) * step.settings.rate / 8 + packet + ETHERNET_HEADER
-        self._sure = self._sure and waiting <= step.settings.queue
-        self._free[step.channel] = gone = begin + predict.frame_time(step.settings, packet)
-        there = gone + predict.propagation(step.settings)[0]
-        self._at(there, lambda now: self._send(now, rest, packet, then))
+        self._passing.run()
+        first, last = (time + self._machine.program for time in (self._first, self._last))
+        return Exchange(self._connected, first, last, self._repeated, self._sure and self._passing.roomy)
 
     def _open(self, time: float, patience: float = FIRST_TIMEOUT_SECONDS) -> None:
         """The client calls; where no answer is there in time, it calls again, and waits twice as long."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -14,16 +14,27 @@ from rich.text import Text
 from lab.errors import MachineError
 from lab.model.units import say_time
 from lab.observe import files
-from lab.observe.compare import STEPS, Row
+from lab.observe.compare import NOISE_SECONDS, SHARE, SHARE_WITH_CHANCE, STEPS, Row
 
-HEADS = {"connect": "to connect", "first_byte": "first byte", "whole": "whole message"}
+HEADS: tuple[tuple[str, Literal["left", "right"]], ...] = (
+    ("medium", "left"),
+    ("until", "left"),
+    ("alone", "right"),
+    ("machine", "right"),
+    ("measured", "right"),
+    ("error", "right"),
+    ("", "left"),
+)
+UNTIL = {"connect": "connected", "first_byte": "first byte", "whole": "whole"}
+LEAST_DIGIT = 1e-6  # seconds: echoes tell no less
 
 
 def document(app: str, size: int, rows: Sequence[Row]) -> dict[str, Any]:
-    """One JSON document; times in seconds."""
+    """One JSON document; times in seconds. `predicted` is `alone` and what `machine` adds, null where it is hidden."""
     return {
         "conversation": app,
         "bytes": size,
+        "noise": NOISE_SECONDS,
         "media": [
             asdict(row) | {"errors": {step: row.error(step) for step in STEPS}, "good": row.good} for row in rows
         ],
@@ -31,36 +42,55 @@ def document(app: str, size: int, rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def table(app: str, size: int, rows: Sequence[Row]) -> RenderableType:
-    """A line for each medium: predicted and measured, and how far the whole is off."""
-    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    made.title = f"{size:,} bytes by {app}: predicted / measured, medians"
+    """Three lines for each medium: what it takes alone, what the machine adds, and what was measured. 80 columns."""
+    made = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    made.title = f"{size:,} bytes by {app}, medians: what the medium takes alone, and the machine"
     made.title_justify = "left"
-    for head in ("medium", *HEADS.values(), "error", "again", ""):
-        made.add_column(head, justify="left" if head in ("medium", "") else "right", no_wrap=True)
+    for head, justify in HEADS:
+        made.add_column(head, justify=justify, no_wrap=True)
     for row in rows:
-        times = (f"{say_time(getattr(row.predicted, s))} / {say_time(getattr(row.measured, s))}" for s in STEPS)
-        made.add_row(Text(row.medium), *times, _error(row), str(row.measured.again), _verdict(row))
-    floor = say_time(rows[0].floor)
-    notes = [f"as predicted: within 5 % (15 % where chance plays a part), or {floor}, whatever is more"]
+        for step, name, word in zip(STEPS, _names(row), (_verdict(row), Text(), Text()), strict=True):
+            made.add_row(name, *_line(row, step), word)
+    return Group(made, *(Text(f"  {note}", style="dim") for note in _notes(rows)))
+
+
+def _names(row: Row) -> tuple[Text, Text, Text]:
+    """What stands under a medium's name."""
+    added = f"  machine {_say(row.machine.link)} a link" if row.machine else ""
+    again = f"  {row.measured.again} sent again" if row.measured.again else ""
+    return Text(row.medium), Text(added, style="dim"), Text(again, style="dim")
+
+
+def _line(row: Row, step: str) -> tuple[str | Text, ...]:
+    alone, predicted, measured = (getattr(each, step) for each in (row.alone, row.predicted, row.measured))
+    added = "?" if row.machine is None else f"{predicted - alone:+.0e}"[0] + _say(abs(predicted - alone))
+    error = Text(f"{100 * row.error(step):+.1f} %", style="" if row.holds(step) else "bold red")
+    return UNTIL[step], say_time(alone), added, say_time(measured), error
+
+
+def _say(seconds: float) -> str:
+    """A time with as many digits as were measured of it, three at most."""
+    return say_time(
+        float(f"{seconds:.3g}") if abs(seconds) >= LEAST_DIGIT else round(seconds / LEAST_DIGIT) * LEAST_DIGIT
+    )
+
+
+def _notes(rows: Sequence[Row]) -> Iterable[str]:
+    allowed = f"within {SHARE:.0%} of alone + machine ({SHARE_WITH_CHANCE:.0%} with chance)".replace("%", " %")
+    yield f"as predicted: {allowed}, or {say_time(NOISE_SECONDS)}"
+    yield "machine: by echoes over the same links in between; programs, kernels, shaper"
+    if not all(row.machine for row in rows):
+        yield "?: not known where delays are by chance; predicted is what the medium takes"
     if any(row.measured.again for row in rows):
-        notes.append("again: segments that were sent again, in all rounds")
+        yield "sent again: segments, in all rounds together"
     if not all(row.predicted.sure for row in rows):
-        notes.append("not judged: a queue overflows, or TCP's time-out is too short")
-    return Group(made, *(Text(f"  {note}", style="dim") for note in notes))
+        yield "not judged: a queue overflows, or TCP's time-out is too short"
 
 
 def _verdict(row: Row) -> Text:
     if not row.predicted.sure:
         return Text("not judged", style="yellow")
     return Text("as predicted", style="green") if row.good else Text("off", style="bold red")
-
-
-def _error(row: Row) -> str:
-    """How far the whole is off: as a share, or as a time where that is what it is judged by."""
-    error = row.measured.whole - row.predicted.whole
-    if row.share * row.predicted.whole < row.floor:
-        return f"{error * 1e3:+.2f} ms"
-    return f"{100 * row.error('whole'):+.1f} %"
 
 
 def verdict(rows: Sequence[Row]) -> str:
@@ -84,17 +114,20 @@ def chart(app: str, size: int, rows: Sequence[Row], target: Path) -> None:
     except ImportError:
         raise MachineError("a chart needs matplotlib", remedy="pip install 'wirelab[bench]'") from None
     with mpl.rc_context({"svg.hashsalt": "wirelab", "svg.fonttype": "none", "font.family": "sans-serif"}):
-        picture = Figure(figsize=(7.2, 0.6 + 0.45 * len(rows)), layout="constrained")
+        picture = Figure(figsize=(7.2, 0.9 + 0.45 * len(rows)), layout="constrained")
         axes = picture.add_subplot()
         places = range(len(rows))
-        for offset, name, colour in ((-0.2, "predicted", "#999999"), (0.2, "measured", "#0072B2")):
-            values = [getattr(row, name).whole for row in rows]
-            axes.barh([place + offset for place in places], values, height=0.36, color=colour, label=name)
+        upper, lower = ([place + offset for place in places] for offset in (-0.2, 0.2))
+        alone = [row.alone.whole for row in rows]
+        added = [max(0.0, row.predicted.whole - row.alone.whole) for row in rows]
+        axes.barh(upper, alone, height=0.36, color="#999999", label="the medium alone")
+        axes.barh(upper, added, height=0.36, left=alone, color="#E69F00", label="and the machine: predicted")
+        axes.barh(lower, [row.measured.whole for row in rows], height=0.36, color="#0072B2", label="measured")
         axes.set_yticks(list(places), [row.medium for row in rows])
         axes.invert_yaxis()
         axes.set_xscale("log")
         axes.set_xlabel(f"seconds until {size:,} bytes by {app} were with the server")
-        axes.legend(frameon=False)
+        picture.legend(frameon=False, loc="outside upper center", ncols=3)
         for side in ("top", "right"):
             axes.spines[side].set_visible(False)
         with files.create(target, remedy="--chart FILE") as file:

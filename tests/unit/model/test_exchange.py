@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from lab.model import exchange, predict
 from lab.model.media import MEDIA
+from lab.model.passing import steps
 from lab.model.plan import LabPlan, LabSpec, decide
 
 MODEM, SATELLITE = MEDIA["twisted-pair-2400"].settings, MEDIA["satellite"].settings
@@ -60,9 +61,9 @@ def test_an_opening_that_takes_more_than_a_second_is_sent_again() -> None:
 def test_both_ways_of_a_shared_link_are_one_channel() -> None:
     """A pair's two directions are two wires, wireless' are one channel; on a bus everything is."""
     apart = _plan("coax", "star")
-    assert {step.channel for step in exchange.steps(apart, "h1", "h2")} == {"h1-hub from h1", "h2-hub from hub"}
+    assert {step.channel for step in steps(apart, "h1", "h2")} == {"h1-hub from h1", "h2-hub from hub"}
     shared = _plan("wireless", "star")
-    there, back = exchange.steps(shared, "h1", "h2"), exchange.steps(shared, "h2", "h1")
+    there, back = steps(shared, "h1", "h2"), steps(shared, "h2", "h1")
     assert {step.channel for step in there} == {step.channel for step in back} == {"h1-hub", "h2-hub"}
 
 
