@@ -36,11 +36,12 @@ def take(port: int, count: int, echoes: Sequence[int]) -> None:
             with listener.accept()[0] as client:
                 client.settimeout(PATIENCE_SECONDS)
                 taken = _taken(client)
+            heard: list[int] = []
             for size in echoes:
                 with listener.accept()[0] as client:
                     client.settimeout(PATIENCE_SECONDS)
-                    _answer(client, size)
-            print(json.dumps(taken), flush=True)
+                    heard.append(_answer(client, size))
+            print(json.dumps(taken | {"heard": heard}), flush=True)
 
 
 def _taken(client: socket.socket) -> dict[str, int]:
@@ -52,15 +53,18 @@ def _taken(client: socket.socket) -> dict[str, int]:
     return {"first": first, "last": last, "received": received}
 
 
-def _answer(client: socket.socket, size: int) -> None:
-    """Answer so many bytes with one, and wait until the client has closed."""
+def _answer(client: socket.socket, size: int) -> int:
+    """Answer so many bytes with one, and wait until the client has closed; when the first was there."""
+    first = 0
     while size:
         piece = client.recv(PIECE)
+        first = first or time.monotonic_ns()
         if not piece:
             raise ConnectionResetError("the client has gone away")
         size -= len(piece)
     client.sendall(b".")
     client.recv(1)
+    return first
 
 
 def give(place: tuple[str, int], count: int, size: int, echoes: Sequence[int], rest: float) -> None:
@@ -72,7 +76,7 @@ def give(place: tuple[str, int], count: int, size: int, echoes: Sequence[int], r
     for _ in range(count):
         pause.wait(rest)
         given = _given(place, message)
-        found: list[tuple[int, int]] = []
+        found: list[tuple[int, int, int]] = []
         for burst in echoes:
             pause.wait(rest)
             found.append(_echo(place, bytes(burst)))
@@ -101,13 +105,13 @@ def _given(place: tuple[str, int], message: bytes) -> dict[str, int]:
     return {"begun": begun, "connected": connected, "again": again}
 
 
-def _echo(place: tuple[str, int], burst: bytes) -> tuple[int, int]:
-    """How long it takes to connect, and from then on a burst to be answered, in ns."""
+def _echo(place: tuple[str, int], burst: bytes) -> tuple[int, int, int]:
+    """When it was begun, when connected, and when a burst was answered."""
     with _connected(place) as (server, begun, connected):
         server.sendall(burst)
         server.recv(1)
         answered = time.monotonic_ns()
-    return connected - begun, answered - connected
+    return begun, connected, answered
 
 
 def _sizes(words: str) -> tuple[int, ...]:

@@ -118,7 +118,8 @@ class _Conversation:
         """Let everything happen in its order."""
         self._open(0.0)
         self._passing.run()
-        first, last = (time + self._machine.program for time in (self._first, self._last))
+        last = self._last + self._machine.program
+        first = min(self._first + self._machine.first, last)
         return Exchange(self._connected, first, last, self._repeated, self._sure and self._passing.roomy)
 
     def _open(self, time: float, patience: float = FIRST_TIMEOUT_SECONDS) -> None:

@@ -27,10 +27,12 @@ class Echo:
 
     Attributes:
         call: until a call is answered.
+        first: from then on, until the first of some bytes is with the program.
         answer: from then on, until a byte is back that answers so many segments.
     """
 
     call: float
+    first: float
     answer: float
 
 
@@ -50,7 +52,7 @@ def echo(plan: LabPlan, client: str, server: str, burst: int) -> Echo:
     """What an echo takes where the machine takes nothing."""
     way, back = steps(plan, client, server), steps(plan, server, client)
     packet = segment(plan, client, server) + TCP_HEADERS
-    return Echo(_call(way, back), _answer(way, back, (packet,) * burst))
+    return Echo(_call(way, back), *_answer(way, back, (packet,) * burst))
 
 
 def _call(way: Sequence[Step], back: Sequence[Step]) -> float:
@@ -60,7 +62,7 @@ def _call(way: Sequence[Step], back: Sequence[Step]) -> float:
     return answered[-1]
 
 
-def _answer(way: Sequence[Step], back: Sequence[Step], packets: Sequence[int]) -> float:
+def _answer(way: Sequence[Step], back: Sequence[Step], packets: Sequence[int]) -> tuple[float, float]:
     """The segments come behind the acknowledgement of the opening, and the answer behind theirs, for each has one."""
     passing, answered = Passing(), [0.0]
     arrived: list[float] = []
@@ -75,14 +77,14 @@ def _answer(way: Sequence[Step], back: Sequence[Step], packets: Sequence[int]) -
     for packet in packets:
         passing.send(0.0, way, packet, take)
     passing.run()
-    return answered[-1]
+    return arrived[0], answered[-1]
 
 
 def share(plan: LabPlan, client: str, server: str, measured: Sequence[Echo]) -> Machine:
     """What the machine takes, from the medians of each kind of echo, in the order of `bursts`.
 
     A call's share is that of its frames on their links, with the waking of one program. An answer's is that of two
-    messages; what it has beyond a call's is the two programs'.
+    messages; what it has beyond a call's is the two programs'. The first byte of a burst tells how soon it is heard.
     """
     way = steps(plan, client, server)
     links = len(way) + len(steps(plan, server, client))
@@ -91,4 +93,5 @@ def share(plan: LabPlan, client: str, server: str, measured: Sequence[Echo]) -> 
     answers = [is_.answer - should.answer for is_, should in zip(measured, expected, strict=True)]
     more = [(second - first) / (BURST - 1) for first, second in pairwise(answers)]
     shortest = min(frame_time(step.settings, step.settings.mtu) for step in way)  # no link takes less than nothing
-    return Machine(calls / links, max(sum(more), -shortest), (answers[0] - calls) / 2)
+    first = measured[-1].first - expected[-1].first - calls * len(way) / links
+    return Machine(calls / links, max(sum(more), -shortest), (answers[0] - calls) / 2, first)

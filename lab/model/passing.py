@@ -24,11 +24,13 @@ class Machine:
         link: for each link that a frame passes.
         frame: that a link is busy for longer with its largest frame, with shorter ones in proportion.
         program: from when a message is with a node until its program has it, as far as that is not in `link` already.
+        first: the same for its first byte, where more comes behind it: on a machine that is busy with the rest, later.
     """
 
     link: float = 0.0
     frame: float = 0.0
     program: float = 0.0
+    first: float = 0.0
 
 
 NO_TIME = Machine()

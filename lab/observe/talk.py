@@ -106,8 +106,8 @@ def measure(lab: Lab, talk: Talk) -> tuple[Measured, list[Echo]]:
     if not ended or giver.code or taker.code:
         why = "; ".join(complaints)[-300:] or f"it took more than {limit:.0f} s"
         raise CheckError(f"the conversation failed: {why}", where=lab.plan.spec.media, remedy="once more; ./inv doctor")
-    given = [json.loads(line) for line in said[talk.client]]
-    return figures(given, [json.loads(line) for line in said[talk.server][1:]]), echoes(given)
+    given, taken = ([json.loads(line) for line in lines] for lines in (said[talk.client], said[talk.server][1:]))
+    return figures(given, taken), echoes(given, taken)
 
 
 def figures(given: Sequence[dict[str, Any]], taken: Sequence[dict[str, Any]]) -> Measured:
@@ -126,8 +126,12 @@ def figures(given: Sequence[dict[str, Any]], taken: Sequence[dict[str, Any]]) ->
     )
 
 
-def echoes(given: Sequence[dict[str, Any]]) -> list[Echo]:
-    """Medians of each kind of echo, from what the client says of each round; all begin with the same call."""
-    call = median(call for each in given for call, _ in each["echoes"]) / 1e9
-    kinds = zip(*(each["echoes"] for each in given), strict=True)
-    return [Echo(call, median(answer for _, answer in kind) / 1e9) for kind in kinds]
+def echoes(given: Sequence[dict[str, Any]], taken: Sequence[dict[str, Any]]) -> list[Echo]:
+    """Medians of each kind of echo, from what both sides say of each round; all begin with the same call."""
+    call = median(connected - begun for each in given for begun, connected, _ in each["echoes"]) / 1e9
+    found = []
+    for kind in range(len(given[0]["echoes"])):
+        firsts = [then["heard"][kind] - each["echoes"][kind][1] for each, then in zip(given, taken, strict=True)]
+        answers = [each["echoes"][kind][2] - each["echoes"][kind][1] for each in given]
+        found.append(Echo(call, median(firsts) / 1e9, median(answers) / 1e9))
+    return found

@@ -26,6 +26,7 @@ def test_an_echo_without_a_machine() -> None:
     """
     found = machine.echo(_plan("coax"), "h2", "h1", 1)
     assert found.call == pytest.approx(4 * 59.2e-6)
+    assert found.first == pytest.approx((52.8 + 2 * 1211.2) * 1e-6)
     assert found.answer == pytest.approx((52.8 + 2 * 1211.2 + 52.8 + 2 * 53.6) * 1e-6)
 
 
@@ -44,23 +45,27 @@ def test_a_slow_pair_has_one_segment_at_a_time() -> None:
 def test_what_echoes_take_beyond_is_the_machines() -> None:
     """A call late by 80 µs: 20 µs for each of 4 links. An answer late by 100 µs: 10 µs more for each message.
 
-    Two segments more that take 30 µs longer than their frames do: 15 µs each.
+    Two segments more that take 30 µs longer than their frames do: 15 µs each. The first byte of those three is heard
+    70 µs late, of which 2 x 20 are the links'.
     """
     plan = _plan("coax")
     one, three = (machine.echo(plan, "h2", "h1", burst) for burst in machine.bursts(plan, "h2", "h1"))
-    late = [Echo(each.call + 80e-6, each.answer + more) for each, more in ((one, 100e-6), (three, 130e-6))]
+    late = [
+        Echo(each.call + 80e-6, each.first + 70e-6, each.answer + more)
+        for each, more in ((one, 100e-6), (three, 130e-6))
+    ]
     found = machine.share(plan, "h2", "h1", late)
-    assert (found.link, found.frame, found.program) == pytest.approx((20e-6, 15e-6, 10e-6))
+    assert (found.link, found.frame, found.program, found.first) == pytest.approx((20e-6, 15e-6, 10e-6, 30e-6))
 
 
 def test_a_machine_adds_to_a_conversation_what_it_adds_to_echoes() -> None:
-    """Coax: to connect 4 x 20 µs; the first byte 2 x 20 + 10 µs more; three segments behind it, 15 µs each."""
-    plan, added = _plan("coax"), Machine(link=20e-6, frame=15e-6, program=10e-6)
+    """Coax: to connect 4 x 20 µs; the first byte 2 x 20 + 8 µs more; three segments behind it, 15 µs each."""
+    plan, added = _plan("coax"), Machine(link=20e-6, frame=15e-6, program=10e-6, first=8e-6)
     alone = exchange.over_tcp(plan, "h2", "h1", 4 * 1448)
     found = exchange.over_tcp(plan, "h2", "h1", 4 * 1448, added)
     acknowledgement = 66 / 1514 * 15e-6  # goes first
     assert found.connect - alone.connect == pytest.approx(80e-6)
-    assert found.first_byte - alone.first_byte == pytest.approx(130e-6 + acknowledgement)
+    assert found.first_byte - alone.first_byte == pytest.approx(128e-6 + acknowledgement)
     assert found.whole - alone.whole == pytest.approx(130e-6 + acknowledgement + 3 * 15e-6)
 
 

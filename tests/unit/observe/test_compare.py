@@ -118,23 +118,23 @@ def test_a_verdict_and_a_document_name_what_is_off() -> None:
     found = compared.document("tcp", 5000, [ROW, bad])["media"]
     assert [each["good"] for each in found] == [True, False]
     assert found[0]["alone"]["whole"] == 3.5
-    assert found[0]["machine"] == {"link": 0.025, "frame": 0.0, "program": 0.0}
+    assert found[0]["machine"] == {"link": 0.025, "frame": 0.0, "program": 0.0, "first": 0.0}
 
 
 def test_medians_of_what_both_sides_say() -> None:
-    """Times from the client's call on, and every echo's, of whichever kind, begins with the same call."""
+    """Times from the client's call on; every echo's from its own, and all kinds of echoes begin with the same call."""
     given: list[dict[str, Any]] = [
-        {"begun": begun, "connected": begun + 10, "again": 1, "echoes": [[10, 50], [call, 70]]}
+        {"begun": begun, "connected": begun + 10, "again": 1, "echoes": [[500, 510, 560], [600, 600 + call, 700]]}
         for begun, call in ((100, 12), (200, 12), (300, 90))
     ]
     taken = [
-        {"first": each["begun"] + 30, "last": each["begun"] + late}
+        {"first": each["begun"] + 30, "last": each["begun"] + late, "heard": [530, 690]}
         for each, late in zip(given, (40, 41, 99), strict=True)
     ]
     measured = talk.figures(given, taken)
     assert (measured.connect, measured.first_byte, measured.whole) == (10e-9, 30e-9, 41e-9)
     assert (measured.again, measured.rounds) == (3, 3)
-    assert talk.echoes(given) == [Echo(11e-9, 50e-9), Echo(11e-9, 70e-9)]
+    assert talk.echoes(given, taken) == [Echo(11e-9, 20e-9, 50e-9), Echo(11e-9, 78e-9, 88e-9)]
 
 
 def test_a_chart_has_a_bar_for_each_medium(tmp_path: Path) -> None:
