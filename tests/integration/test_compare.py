@@ -22,3 +22,14 @@ def test_a_conversation_takes_what_was_worked_out(engine: str) -> None:
         assert abs(row.error("whole")) < 0.05, row
         assert row.good, row
     assert not [name for name in set(each.labs()) - before if name.startswith("compare-")]
+
+
+@pytest.mark.parametrize("engine", ["docker", "netns"])
+def test_what_the_machine_adds_is_predicted(engine: str) -> None:
+    """Over fibre, where it is nearly all: within a quarter, on a machine that does other things; alone, by far not."""
+    [row] = compare.compare("tcp", ["fibre"], topology="star", nodes=2, size=5000, engine=engine)
+    assert row.machine
+    assert row.machine.link > 0
+    assert row.measured.whole > 2 * row.alone.whole
+    assert abs(row.error("connect")) < 0.25, row
+    assert abs(row.error("whole")) < 0.25, row
