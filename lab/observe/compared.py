@@ -126,6 +126,7 @@ def chart(app: str, size: int, rows: Sequence[Row], target: Path) -> None:
         axes.set_yticks(list(places), [row.medium for row in rows])
         axes.invert_yaxis()
         axes.set_xscale("log")
+        axes.set_xlim(left=min(alone) / 3)  # else the shortest bar has no length
         axes.set_xlabel(f"seconds until {size:,} bytes by {app} were with the server")
         picture.legend(frameon=False, loc="outside upper center", ncols=3)
         for side in ("top", "right"):
