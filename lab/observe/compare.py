@@ -31,7 +31,7 @@ from lab.observe.talk import Measured, Talk, measure
 SIZE = 5_000  # bytes: the longest round number that no medium's queue overflows with
 SLOW_SECONDS = 0.5  # conversations that take longer leave the machine idle, and are held side by side
 SHARE, SHARE_WITH_CHANCE = 0.05, 0.15
-NOISE_SECONDS = 20e-6  # two medians on a quiet machine differ by so much: what a core takes to wake up
+NOISE_SECONDS = 20e-6  # our choice: about what a core that sleeps takes to wake up
 STEPS = ("connect", "first_byte", "whole")
 
 
