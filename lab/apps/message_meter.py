@@ -3,7 +3,8 @@
     python3 -m lab.apps.message_meter take --port P --count N [--echoes BYTES,BYTES]
     python3 -m lab.apps.message_meter give HOST --port P --count N --size BYTES [--echoes BYTES,BYTES] [--rest SECONDS]
 
-Each says a line of JSON for each conversation; the server says `ready` before. Times are CLOCK_MONOTONIC in ns, which
+Each says a line of JSON for each conversation, when all are over: who reads it would take the machine's time
+meanwhile. The server says `ready` before. Times are CLOCK_MONOTONIC in ns, which
 is the same on all nodes of one machine, so that the two sides can be held against each other.
 
 After each conversation follow the echoes, which tell what the machine itself takes: so many bytes each, over a
@@ -32,6 +33,7 @@ def take(port: int, count: int, echoes: Sequence[int]) -> None:
     with socket.create_server(("", port), backlog=1) as listener:
         listener.settimeout(PATIENCE_SECONDS)
         print("ready", flush=True)
+        said: list[dict[str, object]] = []
         for _ in range(count):
             with listener.accept()[0] as client:
                 client.settimeout(PATIENCE_SECONDS)
@@ -41,7 +43,13 @@ def take(port: int, count: int, echoes: Sequence[int]) -> None:
                 with listener.accept()[0] as client:
                     client.settimeout(PATIENCE_SECONDS)
                     heard.append(_answer(client, size))
-            print(json.dumps(taken | {"heard": heard}), flush=True)
+            said.append({**taken, "heard": heard})
+    _say(said)
+
+
+def _say(rounds: Sequence[dict[str, object]]) -> None:
+    for each in rounds:
+        print(json.dumps(each))
 
 
 def _taken(client: socket.socket) -> dict[str, int]:
@@ -73,6 +81,7 @@ def give(place: tuple[str, int], count: int, size: int, echoes: Sequence[int], r
     By then its last acknowledgement has left the links, of which nobody is told.
     """
     message, pause = bytes(size), threading.Event()
+    said: list[dict[str, object]] = []
     for _ in range(count):
         pause.wait(rest)
         given = _given(place, message)
@@ -80,7 +89,8 @@ def give(place: tuple[str, int], count: int, size: int, echoes: Sequence[int], r
         for burst in echoes:
             pause.wait(rest)
             found.append(_echo(place, bytes(burst)))
-        print(json.dumps(given | {"echoes": found}), flush=True)
+        said.append({**given, "echoes": found})
+    _say(said)
 
 
 @contextmanager

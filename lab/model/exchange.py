@@ -118,8 +118,8 @@ class _Conversation:
         """Let everything happen in its order."""
         self._open(0.0)
         self._passing.run()
-        last = self._last + self._machine.program
-        first = min(self._first + self._machine.first, last)
+        first = self._first + self._machine.first
+        last = max(first, self._last + self._machine.program)  # a program that hears late may hear all at once
         return Exchange(self._connected, first, last, self._repeated, self._sure and self._passing.roomy)
 
     def _open(self, time: float, patience: float = FIRST_TIMEOUT_SECONDS) -> None:
