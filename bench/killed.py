@@ -1,36 +1,94 @@
-"""Kills a task at every one of its steps (`bench.killer`), and looks what is left when the next `down` is done."""
+"""Kills a task at every one of its steps (`bench.killer`), and looks what comes after (`bench.aftermath`)."""
 
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from queue import SimpleQueue
+from typing import IO, cast
 
+from bench import aftermath
+from bench.aftermath import Known
 from bench.left import left
 from lab.engine.netns.folder import Folder
 from lab.engine.select import select
-from lab.errors import LabError
+from lab.errors import CheckError, LabError, UnknownLabError
 from lab.lab import Lab, remove
+from lab.links import steer
+from lab.model import steering
 from lab.model.plan import LabSpec
-from lab.observe import report
 
 ROOT = Path(__file__).resolve().parents[1]
 KILLER = str(ROOT / "bench" / "killer.py")
 # A medium device, the software wire, and a node with two cables: all that a lab can be made of.
-LINKS = (("h1", "wireless,delay=0ms,jitter=0ms,loss=0%"), ("h2", "satellite"))
-WORDS = ("--nodes", "2", *(word for name, text in LINKS for word in ("--link", f"{name}={text}")))
-TASKS = ("up", "down", "heal")
-LINE = 128  # bytes that the killer writes for a step
+MEDIUM = ("h1", "wireless,delay=0ms,jitter=0ms,loss=0%")
+WITH_WIRE = (MEDIUM, ("h2", "satellite,delay=5ms"))
 LATE_SECONDS = 0.02  # long enough for a request to be under way, and not to be answered
-SECONDS = 300
+LANES = {"docker": 4, "netns": 2}  # Docker's `down` waits for what may still turn up, and meanwhile uses nothing
+MORE = 4  # steps: a task has some more or less from one time to the next
 _number = itertools.count()
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A task that is killed.
+
+    Attributes:
+        words: what is typed; `up` has its links, too.
+        links: of the lab that it is done to.
+        first: what is done to the lab before: `break` it, or `cut` the hub off.
+        keeps: whether the lab can be used again, once it is mended; a link never comes back from the software wire.
+    """
+
+    words: tuple[str, ...]
+    links: tuple[tuple[str, str], ...] = WITH_WIRE
+    first: str = ""
+    keeps: bool = True
+
+    @property
+    def makes(self) -> bool:
+        """Whether it makes or removes the lab, so that part of it may be gone."""
+        return self.words[0] in ("up", "down")
+
+    @property
+    def steers(self) -> bool:
+        """Whether it changes links, each of which is seen."""
+        return self.words[0] in ("link", "cut") or self.first == "cut"
+
+
+TASKS = {
+    "up": Task(("up", "--nodes", "2", *(f"--link={name}={text}" for name, text in WITH_WIRE)), keeps=False),
+    "down": Task(("down",), keeps=False),
+    "heal": Task(("heal",), first="break"),
+    "link": Task(("link", "h1", "--rate", "5mbit")),
+    "link to wire": Task(("link", "h1", "--delay", "20ms"), links=(MEDIUM,), keeps=False),
+    "cut": Task(("cut", "hub")),
+    "heal link": Task(("heal", "h1-hub"), first="cut"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """Where a task is killed, and what is done then.
+
+    Attributes:
+        at: the number of the step, from 1; 0: nowhere.
+        late: seconds between the step's begin and the kill.
+        mend: whether the lab is mended then; else it is removed as it is.
+    """
+
+    at: int
+    late: float = 0.0
+    mend: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,139 +103,154 @@ class Outcome:
 
     engine: str
     task: str
-    at: int
-    late: float
+    kill: Kill
     step: str
     killed: bool
     trouble: tuple[str, ...]
 
     def __str__(self) -> str:
-        when = f", {self.late:g} s later" if self.late else ""
-        wrong = "; ".join(self.trouble) or ("nothing left" if self.killed else "not killed, nothing left")
-        return f"{self.engine} {self.task} at {self.at}{when} ({self.step}): {wrong}"
+        when = f", {self.kill.late:g} s later" if self.kill.late else ""
+        good = f"{'' if self.killed else 'not killed, '}{'mended' if self.kill.mend else 'nothing left'}"
+        return f"{self.engine} {self.task} at {self.kill.at}{when} ({self.step}): {'; '.join(self.trouble) or good}"
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A lab to be: its engine, its name, and the file that the killer writes the steps to."""
-
-    engine: str
-    name: str
-    steps: Path
-
-    @property
-    def words(self) -> tuple[str, ...]:
-        """What tells a task of it."""
-        return ("--name", self.name, "--engine", self.engine)
+def both(step: int) -> tuple[Kill, Kill]:
+    """Both kills at a step: before it and while it is under way, one of which is mended."""
+    late = LATE_SECONDS * (step % 2)
+    return Kill(step, late, mend=True), Kill(step, LATE_SECONDS - late)
 
 
-def count(engine: str, task: str) -> int:
-    """How many steps a task has."""
-    with _place(engine) as place:
-        _prepare(place, task)
-        _, steps = _run_killed(place, task, 0, 0.0)
-        return len(steps)
+class Lane:
+    """One lab after the other of one name, each done to and killed, and the process that does that."""
 
+    def __init__(self, engine: str, task: str, known: Known, folder: Path) -> None:
+        self.engine, self.task, self.known, self.folder = engine, task, known, folder
+        self.name = f"t{os.getpid()}-kill-{next(_number)}"
+        argv = [sys.executable, KILLER]
+        self._killer = subprocess.Popen(argv, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-def walk(engine: str, task: str, kills: Iterable[tuple[int, float]], say: Callable[[str], None]) -> list[Outcome]:
-    """Kill a task at steps.
+    def close(self) -> None:
+        """End the process, and have nothing left."""
+        self._killer.communicate()
+        if left(self.engine, self.name):
+            remove(select(self.engine), self.name)
 
-    Args:
-        engine: the engine.
-        task: one of `TASKS`.
-        kills: number of each step, from 1, and the seconds between its begin and the kill.
-        say: takes a line for each.
-    """
-
-    def once(kill: tuple[int, float]) -> Outcome:
-        outcome = kill_once(engine, task, *kill)
-        say(str(outcome))
-        return outcome
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(once, kills))
-
-
-def kill_once(engine: str, task: str, at: int, late: float) -> Outcome:
-    """Kill a task at one step, then see that `status` tells of it, `down` removes it, and `up` works."""
-    with _place(engine) as place:
-        _prepare(place, task)
-        code, steps = _run_killed(place, task, at, late)
-        trouble = list(_aftermath(place, up=at % 4 == 0))
-        step = steps[at - 1].strip() if len(steps) >= at else "it was done before"
-        return Outcome(engine, task, at, late, step, code == -9, tuple(trouble))  # noqa: PLR2004 - SIGKILL
-
-
-def _aftermath(place: Place, *, up: bool) -> Iterable[str]:
-    """Every complaint about what comes after the kill: `status` and `down`, then perhaps all of it as one types it."""
-    with suppress(LabError):  # there is no lab, or not enough of it to tell: both say so
-        report.status_table(Lab.find(place.name, place.engine).status())
-    report.labs_table([(place.engine, record) for record in select(place.engine).labs().values()])
-    try:
-        remove(select(place.engine), place.name)
-    except LabError as error:
-        yield f"down: {error}"
-    if found := left(place.engine, place.name):
-        yield f"left: {', '.join(found)}"
-    elif up:
-        for again in (("up", *WORDS), ("status",), ("down",)):
-            done = _inv(*again, *place.words)
-            if done.returncode:
-                yield f"{again[0]} afterwards: exit code {done.returncode}: {done.stderr.strip()[-300:]}"
-        if found := left(place.engine, place.name):
-            yield f"left in the end: {', '.join(found)}"
-
-
-@contextmanager
-def _place(engine: str) -> Iterator[Place]:
-    """A name of one's own, with a folder for the killer; what is left of the lab goes at the end."""
-    name = f"t{os.getpid()}-kill-{next(_number)}"
-    with tempfile.TemporaryDirectory(prefix="wirelab-killed-", ignore_cleanup_errors=True) as folder:
+    def outcome(self, kill: Kill) -> Outcome:
+        """Kill the task once, and see what comes after."""
         try:
-            yield Place(engine, name, Path(folder, "steps"))
-        finally:
-            if left(engine, name):
-                remove(select(engine), name)
+            self.prepare()
+            code, steps = self.run(kill)
+        except LabError as error:
+            return Outcome(self.engine, self.task, kill, "before it", killed=False, trouble=(f"up: {error}",))
+        step = steps[kill.at - 1].strip() if len(steps) >= kill.at else "it was done before"
+        killed = code == -9  # noqa: PLR2004 - SIGKILL
+        wrong = "" if killed or not code else f"exit code {code}: {self.said()}"
+        trouble = (*filter(None, [wrong]), *self._aftermath(kill))
+        return Outcome(self.engine, self.task, kill, step, killed, trouble)
 
+    def _aftermath(self, kill: Kill) -> Iterator[str]:
+        task, name = TASKS[self.task], self.name
+        at_rest = not kill.mend and bool(kill.at % 2)
+        yield from aftermath.told(self.known, name, at_rest=at_rest, sure=task.steers)
+        if kill.mend:
+            yield from aftermath.mended(self.known, name, by_up=task.makes)
+        if not (kill.mend and task.keeps):
+            yield from aftermath.removed(self.known, name)
 
-def _prepare(place: Place, task: str) -> None:
-    """Have what the task needs: a lab to remove, or one to mend."""
-    if task == "up":
-        return
-    Lab.up(LabSpec(name=place.name, nodes=2, links=LINKS), place.engine)
-    if task == "heal":
-        _break(Lab.find(place.name, place.engine))
+    def prepare(self) -> None:
+        """Have what the task needs: no lab, one to remove or to steer, or one to mend."""
+        task = TASKS[self.task]
+        if task.words[0] == "up":
+            return
+        try:
+            lab = self.known.find(self.name)
+        except UnknownLabError:
+            lab = Lab.up(replace(self.known.spec, name=self.name), self.engine)
+        if task.steers:
+            first = steering.cut if task.first else steering.reset
+            steer(
+                lab.engine,
+                lab.plan,
+                {each.name: lambda link, was: first(link.link, was) for each in lab.plan.links},
+                {},
+            )
+        elif task.first:
+            _break(lab)
+
+    def run(self, kill: Kill) -> tuple[int, list[str]]:
+        """Run the task under the killer.
+
+        Returns:
+            Its exit code, and its steps.
+        """
+        steps, said = self.folder / f"{self.name}.steps", self.folder / f"{self.name}.said"
+        steps.unlink(missing_ok=True)
+        words = (*TASKS[self.task].words, "--name", self.name, "--engine", self.engine)
+        order = {"steps": str(steps), "said": str(said), "at": kill.at, "late": kill.late, "task": words}
+        orders, codes = cast("IO[str]", self._killer.stdin), cast("IO[str]", self._killer.stdout)  # both are pipes
+        print(json.dumps(order), file=orders, flush=True)
+        return int(codes.readline()), steps.read_text().splitlines()
+
+    def said(self) -> str:
+        """What the task said."""
+        return (self.folder / f"{self.name}.said").read_text(errors="replace").strip()[-300:]
 
 
 def _break(lab: Lab) -> None:
     """Take the token bucket off the medium, so that there is something to mend."""
-    medium = lab.plan.links[0].device
     fabric = Folder(lab.name).fabric() if lab.engine.name == "netns" else os.getpid()
-    argv = ["nsenter", f"--net=/proc/{fabric}/ns/net", "tc", "qdisc", "del", "dev", medium, "root"]
+    argv = ["nsenter", f"--net=/proc/{fabric}/ns/net", "tc", "qdisc", "del", "dev", lab.plan.links[0].device, "root"]
     subprocess.run(argv, check=True, capture_output=True)
 
 
-def _run_killed(place: Place, task: str, at: int, late: float) -> tuple[int, list[str]]:
-    """Run a task under the killer.
+def count(engine: str, task: str) -> tuple[int, Known]:
+    """How many steps a task has, and what a lab is seen to be before and after it."""
+    known = Known(LabSpec(nodes=2, links=TASKS[task].links), engine)
+    with _lane(engine, task, known) as lane:
+        lane.prepare()
+        known.learn(lane.name)
+        code, steps = lane.run(Kill(0))
+        if code:
+            raise CheckError(f"exit code {code}, though it was not killed: {lane.said()}", where=f"{engine} {task}")
+        known.learn(lane.name)
+        if TASKS[task].steers:
+            known.find(lane.name).heal()
+            known.learn(lane.name)
+    return len(steps), known
 
-    Returns:
-        Its exit code, and its steps.
+
+def walk(engine: str, task: str, known: Known, kills: Iterable[Kill], say: Callable[[str], None]) -> list[Outcome]:
+    """Kill a task at steps, in several lanes at once.
+
+    Args:
+        engine: the engine.
+        task: one of `TASKS`.
+        known: as `count` found it.
+        kills: where.
+        say: takes a line for each.
     """
-    words = WORDS if task == "up" else ()
-    argv = [sys.executable, KILLER, str(place.steps), str(at), str(late), task, *words]
-    done = subprocess.run(
-        [*argv, *place.words],
-        cwd=ROOT,
-        check=False,
-        timeout=SECONDS,
-        # Pipes would be held by helpers that are still at it: the next command has to come at once.
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    return done.returncode, place.steps.read_text().splitlines()
+    lanes: SimpleQueue[Lane] = SimpleQueue()
+
+    def once(kill: Kill) -> Outcome:
+        lane = lanes.get()
+        try:
+            outcome = lane.outcome(kill)
+        finally:
+            lanes.put(lane)
+        say(str(outcome))
+        return outcome
+
+    with ExitStack() as stack, ThreadPoolExecutor(LANES[engine]) as pool:
+        for _ in range(LANES[engine]):
+            lanes.put(stack.enter_context(_lane(engine, task, known)))
+        return list(pool.map(once, kills))
 
 
-def _inv(*words: str) -> subprocess.CompletedProcess[str]:
-    argv = [sys.executable, "-m", "invoke", *words]
-    return subprocess.run(argv, cwd=ROOT, check=False, timeout=SECONDS, capture_output=True, text=True)
+@contextmanager
+def _lane(engine: str, task: str, known: Known) -> Iterator[Lane]:
+    with tempfile.TemporaryDirectory(prefix="wirelab-killed-", ignore_cleanup_errors=True) as folder:
+        lane = Lane(engine, task, known, Path(folder))
+        try:
+            yield lane
+        finally:
+            lane.close()

@@ -1,6 +1,9 @@
-"""Runs a task, and kills it with SIGKILL at one of its steps: a step is whatever it does to the world around it.
+"""Runs tasks, and kills each with SIGKILL at one of its steps: a step is whatever it does to the world around it.
 
-    python bench/killer.py STEPS AT LATE TASK ...
+    python bench/killer.py          an order in every line of stdin, the exit code of its task in every line of stdout
+
+An order is a JSON document: {"steps": a file, "said": another, "at": …, "late": …, "task": [words]}. The task runs in a
+fork of this process, which has loaded already what all tasks need: that is most of what a task costs.
 
 Python itself tells of each step before it is taken (`sys.addaudithook`): every piece of a request to the engine, every
 process and file that is made or ended. So nothing in the project knows of this. Each step is a line in the file STEPS.
@@ -11,12 +14,15 @@ AT 0 kills nothing: it counts.
 
 from __future__ import annotations
 
+import importlib
+import json
 import os
 import runpy
 import signal
 import stat
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,23 +77,40 @@ def in_our_stead(program: Path, *words: str) -> str:
     return str(program)
 
 
-def main(arguments: list[str]) -> None:
-    """Run the task, or a helper of it."""
-    sys.path[0] = str(ROOT)  # in place of the folder of this file
-    if arguments[0] == "--helper":
-        steps, at, victim, *words = arguments[1:]
-        module = words.index("-m") + 1  # commands.module: -P -m MODULE …
-        watch(steps, int(at), 0.0, int(victim))
-        sys.argv = words[module:]
-        runpy.run_module(words[module], run_name="__main__", alter_sys=True)
-        return
-    steps, at, late, *task = arguments
+def perform(steps: str, said: str, at: int, late: float, task: Sequence[str]) -> None:
+    """Be the task, and be killed, or come to its end."""
     from invoke.main import program  # noqa: PLC0415 - a helper does not need it
 
-    sys.executable = in_our_stead(Path(steps).with_suffix(".python"), steps, at, str(os.getpid()))
-    watch(steps, int(at), float(late), os.getpid())
+    # No pipes: they would be held by helpers that are still at it, and the next command has to come at once.
+    for stream, path in ((0, os.devnull), (1, os.devnull), (2, said)):
+        handle = os.open(path, os.O_RDWR | os.O_CREAT)
+        os.dup2(handle, stream)
+        os.close(handle)
+    sys.executable = in_our_stead(Path(steps).with_suffix(".python"), steps, str(at), str(os.getpid()))
+    watch(steps, at, late, os.getpid())
     program.run(["inv", *task])
 
 
+def serve() -> None:
+    """Run the task of each order, one after the other."""
+    for module in ("lab.engine.docker", "lab.engine.netns.engine", "tasks"):
+        importlib.import_module(module)  # what every task would load for itself
+    for line in sys.stdin:
+        child = os.fork()
+        if not child:
+            perform(**json.loads(line))
+            return  # it is done, and ends as a program does
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+
+
+def help_out(steps: str, at: str, victim: str, *words: str) -> None:
+    """Be a helper of the task."""
+    module = words.index("-m") + 1  # commands.module: -P -m MODULE …
+    watch(steps, int(at), 0.0, int(victim))
+    sys.argv = list(words[module:])
+    runpy.run_module(words[module], run_name="__main__", alter_sys=True)
+
+
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.path[0] = str(ROOT)  # in place of the folder of this file
+    help_out(*sys.argv[2:]) if sys.argv[1:] else serve()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import chain
 
 from bench import killed
 from bench.together import side_by_side
@@ -12,7 +13,7 @@ ROUNDS = 5
 
 
 def walks(only: str, say: Callable[[str], None], *, quick: bool) -> Iterator[tuple[str, list[killed.Outcome]]]:
-    """Kill every task at every step: before it, and at every other one while it is under way.
+    """Kill every task at every step, before it and while it is under way: mend the lab once, and remove it once.
 
     Args:
         only: a part of `docker up` and the like; what does not hold it is left out.
@@ -26,10 +27,11 @@ def walks(only: str, say: Callable[[str], None], *, quick: bool) -> Iterator[tup
         for task in killed.TASKS:
             if only not in (what := f"{engine.name} {task}"):
                 continue
-            steps = killed.count(engine.name, task)
+            steps, known = killed.count(engine.name, task)
             say(f"{what}: {steps} steps")
-            kills = [(step, killed.LATE_SECONDS * (step % 2)) for step in range(1, steps + 1, 10 if quick else 1)]
-            yield what, killed.walk(engine.name, task, kills, say)
+            last = steps + killed.MORE + 1
+            kills = chain.from_iterable(killed.both(step) for step in range(1, last, 10 if quick else 1))
+            yield what, killed.walk(engine.name, task, known, kills, say)
 
 
 def rounds(only: str, say: Callable[[str], None], *, quick: bool) -> list[str]:
