@@ -128,6 +128,7 @@ def _links(plan: LabPlan, live: dict[str, Any], wire: dict[str, Any]) -> Iterato
             yield Difference(link.name, "link", "there", "missing")
             continue
         yield from _ports(link, here)
+        yield from _carried(link, here, wire.get(link.name))
         spec = link.link.spec
         figures = readback.link_figures(here, wire.get(link.name))
         for way, there, ends in zip((spec.forward, spec.back), figures, _ways(link), strict=False):
@@ -156,6 +157,17 @@ def _ports(link: LinkPlan, here: dict[str, Any]) -> Iterator[Difference]:
             yield Difference(link.name, f"offloads at the port of {end}", "off", f"{', '.join(port['offloads'])} on")
         if link.link.shared and port["bridge"] and end not in here["redirected"]:
             yield Difference(link.name, f"port of {end}", "redirected into the medium", "past it")
+
+
+def _carried(link: LinkPlan, here: dict[str, Any], wire: dict[str, Any] | None) -> Iterator[Difference]:
+    """The ports of a link on the software wire that the wire has not: a node that was restarted has another port."""
+    if wire is None or not link.by_wire or all(port["bridge"] for port in here["ports"].values()):
+        return
+    held = {(port["node"], port["device"]) for port in wire["ports"] if port["state"] != "lost"}
+    for end, port in here["ports"].items():
+        if port["bridge"] or (end, port["device"]) not in held:
+            live = "on the link's bridge" if port["bridge"] else "carried by nobody"
+            yield Difference(link.name, f"port of {end}", "carried by the software wire", live)
 
 
 def _ways(link: LinkPlan) -> tuple[str, str]:
