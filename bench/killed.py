@@ -167,7 +167,7 @@ class Lane:
         except UnknownLabError:
             lab = Lab.up(replace(self.known.spec, name=self.name), self.engine)
         if task.steers:
-            first = steering.cut if task.first else steering.reset
+            first = steering.cut if task.first else steering.unset
             steer(
                 lab.engine,
                 lab.plan,

@@ -17,7 +17,9 @@ def test_an_owner_is_read_as_it_was_written() -> None:
 
 def test_what_is_no_owner_is_none() -> None:
     """An older lab carries nothing, and another version something else."""
-    assert [Owner.read(text) for text in ("", "[]", "{", '{"process": 1}', "3")] == [None] * 5
+    others = ('"machine":1', '"process":"1"', '"started":null')
+    mixed = [Owner.here().to_json()[:-1] + f",{other}}}" for other in others]
+    assert [Owner.read(text) for text in ("", "[]", "{", '{"process": 1}', "3", *mixed)] == [None] * 8
 
 
 def test_a_process_that_ended_is_gone() -> None:

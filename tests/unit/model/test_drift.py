@@ -12,6 +12,7 @@ import pytest
 
 from lab.model.drift import Difference, differences
 from lab.model.plan import LabPlan, LabSpec, decide
+from lab.model.spec import Direction
 
 Read = Callable[..., dict[str, Any]]
 Live = dict[str, Any]
@@ -169,6 +170,30 @@ def test_a_port_past_the_medium_of_a_bus_is_named(as_read: Read) -> None:
         "bus: port of h2 is past it, declared redirected into the medium",
         "bus: shaper is gone, declared tbf, netem or wire",
     ]
+
+
+@pytest.mark.parametrize(("bridge", "live"), [("br-1", "on the link's bridge"), ("", "carried by nobody")])
+def test_a_port_that_the_wire_has_not_is_named(bridge: str, live: str, as_read: Read) -> None:
+    """A restarted node has another port than the one that the software wire was told of: nobody carries its frames."""
+    plan = decide(STAR)
+    there = as_read(plan)
+    ports = there["links"]["h2-hub"]["ports"]
+    ports["h2"]["bridge"], ports["hub"]["bridge"] = bridge, ""
+    held = [{"node": "h2", "device": "vethgone", "state": "lost"}, {"node": "hub", "device": "vethhub", "state": "up"}]
+    there["wire"]["h2-hub"] = {"ports": held, "directions": [_carried(plan.link("h2-hub").link.spec.forward)] * 2}
+    assert differences(plan, _running(plan), there) == (
+        Difference("h2-hub", "port of h2", "carried by the software wire", live),
+    )
+    held[0] |= {"device": "vethh2", "state": "up"}
+    ports["h2"]["bridge"] = ""
+    assert differences(plan, _running(plan), there) == ()
+
+
+def _carried(way: Direction) -> dict[str, Any]:
+    """What the software wire says of a direction that it carries as it shall."""
+    names = ("rate", "delay", "jitter", "loss", "duplicate", "corrupt", "reorder", "queue")
+    counters = {"sent": 0, "sent_bytes": 0, "lost": 0, "dropped": {}, "queued_bytes": 0}
+    return counters | {"settings": {name: getattr(way.settings, name) for name in names}}
 
 
 def test_nodes_that_do_not_run_are_named_by_their_state(as_read: Read) -> None:
