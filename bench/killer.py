@@ -14,6 +14,7 @@ AT 0 kills nothing: it counts.
 
 from __future__ import annotations
 
+import fcntl
 import importlib
 import json
 import os
@@ -35,8 +36,24 @@ STEPS = {
 }
 
 
-def watch(steps: str, at: int, late: float, victim: int) -> None:
-    """Write down each step of this process, and of those that it forks, and kill the victim at the one."""
+def mortal(fifo: str) -> int:
+    """Have the kernel kill this process as soon as somebody writes to a FIFO: F_SETSIG in fcntl(2).
+
+    A signal by number would not do: there are steps in a node's own PID namespace, where nobody outside has a number.
+
+    Returns:
+        A handle to write to.
+    """
+    os.mkfifo(fifo)
+    end = os.open(fifo, os.O_RDWR | os.O_NONBLOCK)
+    fcntl.fcntl(end, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(end, fcntl.F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(end, fcntl.F_SETFL, fcntl.fcntl(end, fcntl.F_GETFL) | os.O_ASYNC)
+    return end
+
+
+def watch(steps: str, at: int, late: float, end: int) -> None:
+    """Write down each step of this process, and of those that it forks, and kill the task at the one."""
     log = os.open(steps, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     inside = threading.local()
 
@@ -47,7 +64,7 @@ def watch(steps: str, at: int, late: float, victim: int) -> None:
         try:
             os.write(log, f"{event} {str(words)[:90]}".replace("\n", " ").ljust(127).encode()[:127] + b"\n")
             if os.lseek(log, 0, os.SEEK_CUR) == at * 128:  # the line that was just appended ends there
-                kill(victim, late)
+                kill(end, late)
         finally:
             inside.now = False
 
@@ -61,12 +78,12 @@ def _is_step(event: str, words: tuple[Any, ...]) -> bool:
     return bool(flags & CHANGES) and "__pycache__" not in str(path) and str(path) != os.devnull
 
 
-def kill(victim: int, late: float) -> None:
-    """Kill it, now or soon."""
-    if late and victim == os.getpid():
-        threading.Timer(late, os.kill, (victim, signal.SIGKILL)).start()
+def kill(end: int, late: float) -> None:
+    """Kill the task, now or soon."""
+    if late:
+        threading.Timer(late, os.write, (end, b".")).start()
     else:
-        os.kill(victim, signal.SIGKILL)
+        os.write(end, b".")
 
 
 def in_our_stead(program: Path, *words: str) -> str:
@@ -86,8 +103,10 @@ def perform(steps: str, said: str, at: int, late: float, task: Sequence[str]) ->
         handle = os.open(path, os.O_RDWR | os.O_CREAT)
         os.dup2(handle, stream)
         os.close(handle)
-    sys.executable = in_our_stead(Path(steps).with_suffix(".python"), steps, str(at), str(os.getpid()))
-    watch(steps, at, late, os.getpid())
+    fifo = f"{steps}.{os.getpid()}.end"
+    end = mortal(fifo)
+    sys.executable = in_our_stead(Path(steps).with_suffix(".python"), steps, str(at), fifo)
+    watch(steps, at, late, end)
     program.run(["inv", *task])
 
 
@@ -103,10 +122,10 @@ def serve() -> None:
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 
 
-def help_out(steps: str, at: str, victim: str, *words: str) -> None:
+def help_out(steps: str, at: str, fifo: str, *words: str) -> None:
     """Be a helper of the task."""
     module = words.index("-m") + 1  # commands.module: -P -m MODULE …
-    watch(steps, int(at), 0.0, int(victim))
+    watch(steps, int(at), 0.0, os.open(fifo, os.O_RDWR))
     sys.argv = list(words[module:])
     runpy.run_module(words[module], run_name="__main__", alter_sys=True)
 

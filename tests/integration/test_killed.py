@@ -13,7 +13,7 @@ from bench import killed
 from bench.killed import Outcome
 from tests.engine_contract import needed
 
-KILLS = {"docker": 3, "netns": 4}
+KILLS = {"docker": 2, "netns": 3}
 
 
 def test_the_killer_kills_where_it_is_told() -> None:
@@ -26,6 +26,17 @@ def test_the_killer_kills_where_it_is_told() -> None:
     assert not never.killed
     assert never.step == "it was done before"
     assert (*early.trouble, *never.trouble) == ()
+
+
+def test_the_killer_reaches_out_of_a_node() -> None:
+    """Some steps are taken in a node's own PID namespace, where the task that is to be killed has no number."""
+    needed("netns")
+    steps, known = killed.count("netns", "up")
+    outcomes = killed.walk("netns", "up", known, [killed.Kill(at) for at in range(steps // 2, steps // 2 + 9)], print)
+    inside = [outcome for outcome in outcomes if "/mnt/" in outcome.step]  # where a node's own root is made
+    assert inside
+    assert all(outcome.killed for outcome in inside)
+    assert [str(outcome) for outcome in outcomes if outcome.trouble] == []
 
 
 @pytest.mark.parametrize("task", killed.TASKS)
