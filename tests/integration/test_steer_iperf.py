@@ -69,7 +69,7 @@ def under_iperf(bench: Bench, words: Sequence[str], change: Callable[[], None]) 
     """Have iperf3 send from h1 to h2, and change something in the middle."""
     lab = bench.lab
     server = lab.start("h2", ["iperf3", "--server", "--one-off", "--json", "--port", str(PORT)])
-    bench.out("h2", "python3", "-m", "lab.apps.await_port", "--port", str(PORT))
+    bench.out("h2", "python3", "-m", "lab.apps.listening", "--port", str(PORT), "--protocol", "tcp")
     proto = "udp" if "--udp" in words else "tcp"
     with capturing(lab, [("h2", "h2-hub")], filter=f"{proto} dst port {PORT}") as taken:
         client = lab.start("h1", ["iperf3", "--client", "h2", "--port", str(PORT), "--json", *words])
