@@ -15,7 +15,10 @@ from lab.engine import images
 from lab.engine.base import unheard
 from lab.errors import ImageError, WordsError
 from lab.exercises import catalogue
+from lab.model.exchange import Exchange
 from lab.observe import compared, files
+from lab.observe.compare import Row
+from lab.observe.talk import Measured
 from tests.integration.test_commands import ROOT, command, inv
 from tests.security.conftest import Place, host
 
@@ -157,8 +160,10 @@ def test_a_chart_is_not_drawn_into_anothers_file(everybodys: Path) -> None:
     """`compare --chart` writes by the same function."""
     pytest.importorskip("matplotlib")
     victim = a_file(everybodys)
+    took = Exchange(0.1, 0.2, 0.3)
+    row = Row("coax", "wire", took, None, took, Measured(0.1, 0.2, 0.3, again=0, rounds=1), share=0.05)
     with pytest.raises(WordsError):
-        compared.chart("tcp", 5000, [], victim)
+        compared.chart("tcp", 5000, [row], victim)
     assert victim.read_text() == OURS
 
 

@@ -5,7 +5,9 @@ Where the machine's control groups cannot be had, as in many containers, nodes a
 
 from __future__ import annotations
 
+import errno
 import os
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +19,7 @@ PROCESSES, MEMORY_BYTES = 1024, 1 << 30
 
 GROUPS = Path("/sys/fs/cgroup")
 OURS = "wirelab"
+LOOK_AGAIN_SECONDS = 0.005
 _FILES = {
     "pids.max": PROCESSES,
     "memory.max": MEMORY_BYTES,  # version 2
@@ -84,6 +87,24 @@ def remove(lab: str) -> None:
     for folder in map(Path, groups(lab)):
         for group in (*(path for path in folder.iterdir() if path.is_dir()), folder):
             with suppress(FileNotFoundError):  # another `down` was faster
-                while members := (group / "cgroup.procs").read_text().split():
-                    marks.end(map(int, members))
-                group.rmdir()
+                _remove(group)
+
+
+def _remove(group: Path) -> None:
+    """End who is in a control group, then remove it.
+
+    For a moment, an ending process is no longer listed and yet counts: the kernel refuses by EBUSY
+    (css_task_iter_advance in kernel/cgroup/cgroup.c), and version 1 tells nobody when the moment is over.
+    """
+    deadline = time.monotonic() + marks.PATIENCE_SECONDS
+    while True:
+        while members := (group / "cgroup.procs").read_text().split():
+            marks.end(map(int, members))
+        try:
+            group.rmdir()
+        except OSError as error:
+            if error.errno != errno.EBUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(LOOK_AGAIN_SECONDS)
+        else:
+            return
