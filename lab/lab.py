@@ -119,6 +119,9 @@ class Lab:
             labs = [lab for each in engines(engine) for lab in each.labs()]
             there = f"there are {', '.join(labs)}" if labs else f"./inv up --name {name}"
             raise UnknownLabError(f"no lab is called {name!r}", remedy=there)
+        if record.spec is None and not (record.nodes or record.links):  # a claim or a helper, and no more
+            why = f"no lab is called {name!r} yet, or no longer: somebody is at work on it, or was killed at that"
+            raise UnknownLabError(why, remedy=f"wait for them, or ./inv down --name {name}")
         if record.spec is None:
             raise UnknownLabError("another version of wirelab made it", where=name, remedy=f"./inv down --name {name}")
         return cls(chosen, decide(record.spec))

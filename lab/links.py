@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lab.engine.base import Engine, Say, unheard
-from lab.errors import BusyError, EngineError
+from lab.errors import BusyError, EngineError, UnknownLabError
 from lab.model import readback, steering, wiring
 from lab.model.change import UNCHANGED, Change
 from lab.model.plan import LabPlan, LinkPlan
@@ -235,8 +235,16 @@ def _crossing(crossed: Mapping[str, Any]) -> str:
 
 
 def _start_wire(engine: Engine, plan: LabPlan, say: Say, *, claimed: bool) -> None:
-    """Start the software wire with nothing to carry yet; of several who find that there is none, one does."""
+    """Start the software wire with nothing to carry yet; of several who find that there is none, one does.
+
+    Raises:
+        UnknownLabError: somebody removed the lab meanwhile.
+    """
     with nullcontext() if claimed else engine.claim(plan.name, "link", say, patience=PATIENCE_SECONDS):
+        record = engine.labs().get(plan.name)
+        if record is None or not record.nodes:  # a wire would be left of a lab that is gone
+            why = f"no lab is called {plan.name!r} any more: somebody removed it meanwhile"
+            raise UnknownLabError(why, remedy=f"./inv up --name {plan.name}")
         if engine.ask_wire(plan.name, {"op": "stats"}) is None:
             say("starting the software wire")
             engine.start_wire(plan.name, {"lab": plan.name, "seed": plan.spec.seed, "links": []})
