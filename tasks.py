@@ -117,7 +117,7 @@ def _bench_killed(*, quick: bool, only: str, **_: object) -> None:
     from bench import safety  # noqa: PLC0415
 
     bad = 0
-    for what, outcomes in safety.walks(only, lambda line: err.print(line, markup=False), quick=quick):
+    for what, outcomes in safety.walks(only, lambda line: err.print(line, markup=False, soft_wrap=True), quick=quick):
         bad += sum(bool(outcome.trouble) for outcome in outcomes)
         died = sum(outcome.killed for outcome in outcomes)
         print(f"{what}: {died} kills at {len(outcomes)} steps, {bad} left something or went wrong")
