@@ -24,6 +24,7 @@ from lab.programs import Running
 
 PATIENCE_SECONDS = 120.0  # of `down` with somebody who is at work on the lab
 TRIES = 8  # of blocks of addresses that others took while we looked
+NEVER_STARTED = "created"  # Docker's word for a node whose `up` was killed: it may not be on all its links yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,9 +279,9 @@ class Lab:
         raise EngineError("somebody else is changing it all the time", where=self.name, remedy="try again")
 
     def _revive(self, record: LabRecord, say: Say) -> bool:
-        """Start the nodes that were stopped, where the engine can."""
+        """Start the nodes that were stopped, where the engine can, and all of them once ran."""
         stopped = [name for name, state in record.nodes.items() if state != "running"]
-        if not stopped or len(record.nodes) < len(self.plan.nodes) or len(record.links) < len(self.plan.links):
+        if not stopped or NEVER_STARTED in record.nodes.values() or len(record.nodes) < len(self.plan.nodes) or len(record.links) < len(self.plan.links):
             return False
         say(f"starting {', '.join(stopped)}")
         return self.engine.revive(self.name, stopped)

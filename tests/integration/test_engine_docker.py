@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import time
 
-from lab.model.plan import LabPlan, device_prefix
-from tests.engine_contract import EngineContract
+import pytest
+
+from lab.errors import EngineError
+from lab.lab import Lab
+from lab.model.plan import LabPlan, LabSpec, device_prefix
+from tests.engine_contract import EngineContract, needed
 
 
 def _print(*argv: str) -> list[str]:
@@ -32,3 +38,23 @@ class TestDockerContract(EngineContract):
         before: list[str] | None = None
         while before != (before := self.traces(plan)):
             time.sleep(1)
+
+
+def test_a_node_that_never_ran_is_made_anew() -> None:
+    """An `up` that is killed before a node is on its second link leaves just that: it must not be started so."""
+    needed("docker")
+    spec = LabSpec(name=f"t{os.getpid()}-never", nodes=2)
+    hub = f"{spec.name}-hub"
+    with Lab.up(spec, "docker") as lab:
+        [was] = json.loads("".join(_print("docker", "inspect", hub)))
+        labels = [f"--label={key}={value}" for key, value in was["Config"]["Labels"].items()]
+        _print("docker", "rm", "--force", hub)
+        on_one = ["--network", f"{spec.name}-{lab.plan.links[0].name}"]
+        _print("docker", "create", "--name", hub, "--hostname", "hub", *labels, *on_one, was["Config"]["Image"])
+        with pytest.raises(EngineError, match="hub does not run"):
+            lab.heal()
+        again = Lab.up(spec, "docker")
+        assert again.status().differences == ()
+        ping = again.start("h1", ["ping", "-c", "1", "-W", "10", "h2"])
+        said = [text for _, text in ping.lines()]
+        assert ping.wait() == 0, said
