@@ -281,7 +281,8 @@ class Lab:
     def _revive(self, record: LabRecord, say: Say) -> bool:
         """Start the nodes that were stopped, where the engine can, and all of them once ran."""
         stopped = [name for name, state in record.nodes.items() if state != "running"]
-        if not stopped or NEVER_STARTED in record.nodes.values() or len(record.nodes) < len(self.plan.nodes) or len(record.links) < len(self.plan.links):
+        whole = len(record.nodes) == len(self.plan.nodes) and len(record.links) == len(self.plan.links)
+        if not (stopped and whole) or NEVER_STARTED in record.nodes.values():
             return False
         say(f"starting {', '.join(stopped)}")
         return self.engine.revive(self.name, stopped)
