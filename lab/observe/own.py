@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -84,7 +85,7 @@ def perform(lab: Lab, programs: Sequence[Own], hear: Hear, *, timeout: float, pa
         lab: where they run.
         programs: in the order in which they start.
         hear: takes each line, under the program's name.
-        timeout: seconds for all of it.
+        timeout: seconds for all of it, from the start of the first; ending what still runs then takes 2 s at most each.
         patience: seconds that the first may go on when all others have ended.
 
     Returns:
@@ -92,32 +93,45 @@ def perform(lab: Lab, programs: Sequence[Own], hear: Hear, *, timeout: float, pa
     """
     for program in programs:
         lab.put(program.node, program.file, FOLDER)
+    begun = time.monotonic()
+
+    def left(most: float = timeout) -> float:
+        return min(most, max(0.0, begun + timeout - time.monotonic()))
+
     with Stage(lab, hear) as stage:
-        sides = _start(stage, programs, hear)
+        sides = _start(stage, programs, hear, left)
         rest = sides[1:]
-        in_time = stage.pass_on(lambda: all(side.ended for side in rest or sides), timeout)
+        in_time = stage.pass_on(lambda: all(side.ended for side in rest or sides), left())
         if in_time:
-            stage.pass_on(lambda: all(side.ended for side in sides), patience)
+            stage.pass_on(lambda: all(side.ended for side in sides), left(patience))
         had_to_be_ended = [side for side in sides if not side.ended]
         for side in had_to_be_ended:
             stage.end(side)
         return [Ending(side.name, None if side in had_to_be_ended else side.code) for side in sides]
 
 
-def _start(stage: Stage, programs: Sequence[Own], hear: Hear) -> list[Side]:
-    """Start all; between the first and the second, wait until the first listens, or has ended."""
+def _start(stage: Stage, programs: Sequence[Own], hear: Hear, left: Callable[[float], float]) -> list[Side]:
+    """Start all; between the first and the second, wait until the first listens, or has ended.
+
+    Args:
+        stage: where.
+        programs: in their order.
+        hear: is told where nobody listens.
+        left: how many of some seconds there still are.
+    """
     first, *others = programs
     if not others:
         return [stage.start(first.name, first.node, first.argv)]
-    words = ["python3", "-m", "lab.apps.listening", "--timeout", f"{LISTENS_SECONDS:g}"]
+    listens = max(left(LISTENS_SECONDS), 0.1)
+    words = ["python3", "-m", "lab.apps.listening", "--timeout", f"{listens:.3g}"]
     lookout = stage.start(first.name, first.node, words, quiet=True)
-    stage.pass_on(lambda: lookout.spoke or lookout.ended, LISTENS_SECONDS + GRACE_SECONDS)
+    stage.pass_on(lambda: lookout.spoke or lookout.ended, left(LISTENS_SECONDS + GRACE_SECONDS))
     server = stage.start(first.name, first.node, first.argv)
-    stage.pass_on(lambda: lookout.ended or server.ended, LISTENS_SECONDS + GRACE_SECONDS)
+    stage.pass_on(lambda: lookout.ended or server.ended, left(LISTENS_SECONDS + GRACE_SECONDS))
     if not lookout.ended:
         stage.end(lookout)
     elif lookout.code and not server.ended:
-        hear(first.name, "stderr", f"(opened no port within {LISTENS_SECONDS:g} s; the others start all the same)")
+        hear(first.name, "stderr", f"(opened no port within {listens:.2g} s; the others start all the same)")
     return [server, *(stage.start(each.name, each.node, each.argv) for each in others)]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -83,6 +84,15 @@ def test_a_program_that_never_ends_is_ended(perform: Perform, lab: Lab) -> None:
     assert heard == [("h2", "stdout", "here for good")]
     process = lab.start("h2", ["pgrep", "--full", "[n]ever.py"])
     assert list(process.lines()) == []
+
+
+def test_the_time_is_the_limit_of_everything(perform: Perform) -> None:
+    """A first program that never opens a port is waited for no longer than all of it may take."""
+    begun = time.monotonic()
+    endings, heard = perform("never.py@h1", "never.py@h2", timeout=1.5)
+    assert own.exit_code(endings) == own.TIME_WAS_UP
+    assert ("h1", "stdout", "here for good") in heard
+    assert time.monotonic() - begun < own.LISTENS_SECONDS
 
 
 def test_a_first_program_that_opens_no_port_ends_the_wait_when_it_ends(perform: Perform) -> None:
