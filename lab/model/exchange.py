@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lab.model import predict
-from lab.model.machine import OPENING
 from lab.model.passing import NO_TIME, Machine, Passing, Step, steps
 from lab.model.plan import LabPlan
 from lab.model.predict import TCP_HEADERS
 from lab.model.tables import FIRST_FLIGHT, first_flight
 
+OPENING = 60  # bytes: IPv4 and TCP with the options of a first segment (RFC 9293, 7323, 2018)
 FIRST_TIMEOUT_SECONDS = 1.0  # RFC 6298, 2.1: an opening that is not answered by then is sent again
 QUICK_ACKS = 16  # segments at the beginning that Linux acknowledges one by one (net/ipv4/tcp_input.c)
 SHORTEST_TIMEOUT_SECONDS = 0.2  # Linux's TCP_RTO_MIN

@@ -23,7 +23,7 @@ class Machine:
     Attributes:
         link: for each link that a frame passes.
         frame: that a link is busy for longer with its largest frame, with shorter ones in proportion.
-        program: from when a message is with a node until its program has it, as far as that is not in `link` already.
+        program: from when the last of a message is with a node until its program has it, beyond `link`.
         first: the same for its first byte, where more comes behind it: on a machine that is busy with the rest, later.
     """
 

@@ -3,7 +3,7 @@
 Each medium gets a small lab of its own, for as long as it is needed. Links are made by netem where the kernel has it,
 else by the software wire, and never by a token bucket, which lets the first frames of a message pass at once.
 
-What the machine adds is measured by echoes between the conversations, and is part of the prediction (ADR 24).
+What the machine adds is measured by short messages in between, and is part of the prediction (ADR 24).
 """
 
 from __future__ import annotations
@@ -139,13 +139,14 @@ def _row(spec: LabSpec, size: int, engine: str, say: Say) -> Row:
     with Lab.up(spec, engine, owner=Owner.here()) as lab:
         server, client = pair(lab.plan)
         talk = Talk(lab.plan, client, server, size)
-        say(f"{spec.media}: {talk.rounds} times {talk.alone.whole:.3g} s")
-        measured, echoes = measure(lab, talk)
+        alone = talk.alone[0]
+        say(f"{spec.media}: {talk.rounds} times {alone.whole:.3g} s")
+        measured, short = measure(lab, talk)
         [shaper] = {each.shaper for each in live_figures(lab.status(), lab.plan.links[0])}
     ways = (*along(lab.plan, client, server), *along(lab.plan, server, client))
     late_by_chance = any(way.jitter or way.reorder for way in ways)
     by_chance = late_by_chance or any(missing(way) or way.duplicate for way in ways)
-    machine = None if late_by_chance else share(lab.plan, client, server, echoes)
+    machine = None if late_by_chance else share(lab.plan, client, server, short)
     predicted = exchange.over_tcp(lab.plan, client, server, size, machine or NO_TIME)
     allowed = SHARE_WITH_CHANCE if by_chance else SHARE
-    return Row(spec.media, shaper, talk.alone, machine, predicted, measured, allowed)
+    return Row(spec.media, shaper, alone, machine, predicted, measured, allowed)

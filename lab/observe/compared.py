@@ -26,7 +26,7 @@ HEADS: tuple[tuple[str, Literal["left", "right"]], ...] = (
     ("", "left"),
 )
 UNTIL = {"connect": "connected", "first_byte": "first byte", "whole": "whole"}
-LEAST_DIGIT = 1e-6  # seconds: echoes tell no less
+LEAST_DIGIT = 1e-6  # seconds: nothing tells less
 
 
 def document(app: str, size: int, rows: Sequence[Row]) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def document(app: str, size: int, rows: Sequence[Row]) -> dict[str, Any]:
 def table(app: str, size: int, rows: Sequence[Row]) -> RenderableType:
     """Three lines for each medium: what it takes alone, what the machine adds, and what was measured. 80 columns."""
     made = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-    made.title = f"{size:,} bytes by {app}, medians: what the medium takes alone, and the machine"
+    made.title = f"{size:,} bytes by {app}: what the medium takes alone, and what the machine adds"
     made.title_justify = "left"
     for head, justify in HEADS:
         made.add_column(head, justify=justify, no_wrap=True)
@@ -78,7 +78,7 @@ def _say(seconds: float) -> str:
 def _notes(rows: Sequence[Row]) -> Iterable[str]:
     allowed = f"within {SHARE:.0%} of alone + machine ({SHARE_WITH_CHANCE:.0%} with chance)".replace("%", " %")
     yield f"as predicted: {allowed}, or {say_time(NOISE_SECONDS)}"
-    yield "machine: by echoes over the same links in between; programs, kernels, shaper"
+    yield "machine: by short messages in between; programs, kernels, shaper"
     if not all(row.machine for row in rows):
         yield "?: not known where delays are by chance; predicted is what the medium takes"
     if any(row.measured.again for row in rows):

@@ -12,7 +12,6 @@ from rich.console import Console
 
 from lab.errors import LabError, WordsError
 from lab.model.exchange import Exchange
-from lab.model.machine import Echo
 from lab.model.media import MEDIA
 from lab.model.passing import Machine
 from lab.observe import compare, compared, talk
@@ -121,20 +120,28 @@ def test_a_verdict_and_a_document_name_what_is_off() -> None:
     assert found[0]["machine"] == {"link": 0.025, "frame": 0.0, "program": 0.0, "first": 0.0}
 
 
-def test_medians_of_what_both_sides_say() -> None:
-    """Times from the client's call on; every echo's from its own, and all kinds of echoes begin with the same call."""
-    given: list[dict[str, Any]] = [
-        {"begun": begun, "connected": begun + 10, "again": 1, "echoes": [[500, 510, 560], [600, 600 + call, 700]]}
-        for begun, call in ((100, 12), (200, 12), (300, 90))
+def test_what_is_typical_is_neither_the_late_nor_a_jump() -> None:
+    """The mean of the middle half: of three the middle one, of eight those four; of two both."""
+    assert talk.typical([10, 12, 90]) == pytest.approx(12e-9)
+    assert talk.typical([10, 10, 10, 10, 20, 20, 20, 999]) == pytest.approx(15e-9)
+    assert talk.typical([10, 20]) == pytest.approx(15e-9)
+
+
+def test_what_both_sides_say_of_messages_that_take_turns() -> None:
+    """Times from the client's call on; all the short ones begin with the same call, 12 ns here, and so end 2 later."""
+    rounds = [(100, 10, 30, 40), (200, 10, 30, 41), (300, 50, 30, 99)]
+    given: list[dict[str, Any]] = []
+    taken: list[dict[str, Any]] = []
+    for begun, connected, first, last in rounds:
+        for call, one, other in ((connected, first, last), (10, 20, 50), (14, 78, 88)):
+            given.append({"begun": begun, "connected": begun + call, "again": 1})
+            taken.append({"first": begun + one, "last": begun + other})
+    measured, short = talk.figures(given, taken, 3)
+    assert measured == Measured(10e-9, 30e-9, 41e-9, again=3, rounds=3)
+    assert [(each.connect, each.first_byte, each.whole) for each in short] == [
+        pytest.approx((12e-9, 22e-9, 52e-9)),
+        pytest.approx((12e-9, 76e-9, 86e-9)),
     ]
-    taken = [
-        {"first": each["begun"] + 30, "last": each["begun"] + late, "heard": [530, 690]}
-        for each, late in zip(given, (40, 41, 99), strict=True)
-    ]
-    measured = talk.figures(given, taken)
-    assert (measured.connect, measured.first_byte, measured.whole) == (10e-9, 30e-9, 41e-9)
-    assert (measured.again, measured.rounds) == (3, 3)
-    assert talk.echoes(given, taken) == [Echo(11e-9, 20e-9, 50e-9), Echo(11e-9, 78e-9, 88e-9)]
 
 
 def test_a_chart_has_a_bar_for_each_medium(tmp_path: Path) -> None:
