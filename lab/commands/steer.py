@@ -69,8 +69,8 @@ def cut(
         now = links.cut(lab.engine, lab.plan, place, sender=from_ or None, reroute=reroute, claimed=True)
     for each in steering.links_of(lab.plan, place):
         err.print(f"{each}: {steering.cut_text(now.link(each))}", markup=False)
-    if reroute and now.nodes == lab.plan.nodes:
-        err.print("  no way leads round", markup=False)
+    if reroute and (lost := steering.parted_text(now)):
+        err.print(f"  {lost}", markup=False)
 
 
 @task(several=("place",))

@@ -1,15 +1,16 @@
-"""Ways round links that are cut: the rows that nodes need on top of their own. Pure."""
+"""Ways round links that are cut: the rows that nodes need on top of their own, and who has no way left. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
+from itertools import combinations
 
 from lab.errors import TopologyError
 from lab.model.addressing import Addresses
 from lab.model.routing import Hop, Routing
 from lab.model.tables import Route, Tables, first_flight
-from lab.model.topology import Link
+from lab.model.topology import Link, Topology
 
 
 class Detours:
@@ -68,3 +69,16 @@ class Detours:
             initcwnd=first_flight(rate, mtu),
             mtu=mtu if mtu < out.spec.forward.settings.mtu else None,
         )
+
+
+def parted(topology: Topology, gone: Mapping[str, Collection[str]]) -> list[tuple[str, str]]:
+    """The pairs of nodes between which no way leads, there and back.
+
+    Args:
+        topology: as all links are there.
+        gone: by link, the ends that are off it; one that is cut one way is, too.
+    """
+    ends = {link: tuple(end for end in link.ends if end not in gone.get(link.name, ())) for link in topology.links}
+    left = tuple(replace(link, ends=there) for link, there in ends.items() if there)
+    routing = Routing(replace(topology, links=left), "shortest")
+    return [pair for pair in combinations([node.name for node in topology.nodes], 2) if not routing.reaches(*pair)]

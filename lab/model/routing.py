@@ -73,6 +73,10 @@ class Routing:
                     return Hop(node, way.name, other)
         raise TopologyError(f"no way leads to {link}", where=node, remedy="every node must be joined to every other")
 
+    def reaches(self, node: str, target: str) -> bool:
+        """Whether any way leads from a node to another one."""
+        return any(node in self._distance[link.name] for link in self._links_of[target])
+
     def arrival(self, node: str, target: str) -> str:
         """The link over which a message from a node comes to its target: the target is known by its address there."""
         links = self._links_of[target]

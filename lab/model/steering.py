@@ -10,11 +10,13 @@ from lab.errors import SpecError, TopologyError
 from lab.model import change as changes
 from lab.model import shaping, spec
 from lab.model.change import UNCHANGED, Change
-from lab.model.detour import Detours
+from lab.model.detour import Detours, parted
 from lab.model.media import MEDIA
 from lab.model.plan import LabPlan, LinkPlan
 from lab.model.routing import Routing
 from lab.model.topology import Link, few
+
+PAIRS_SHOWN = 3
 
 
 def recall(plan: LabPlan, lines: Mapping[str, str]) -> dict[str, Change]:
@@ -140,6 +142,18 @@ def cut_text(link: LinkPlan) -> str:
     at = f"cut at {few([end for end in ends if end in change.cut])}" if change.cut else ""
     of = f"cut from {few([end for end in ends if end in change.mute])}" if change.mute else ""
     return ", ".join(filter(None, (at, of)))
+
+
+def parted_text(now: LabPlan) -> str:
+    """Between which nodes no way is left, of many the first pairs; empty where each still reaches each.
+
+    Args:
+        now: what is in force.
+    """
+    pairs = parted(now.topology, {link.name: link.change.cut | link.change.mute for link in now.links})
+    shown = [f"{one} and {other}" for one, other in pairs[:PAIRS_SHOWN]]
+    more = [f"and {len(pairs) - PAIRS_SHOWN} more"] if len(pairs) > PAIRS_SHOWN else []
+    return f"no way is left between {', '.join([*shown, *more])}" if pairs else ""
 
 
 def healed(link: Link, before: Change, tap: str | None = None) -> Change:

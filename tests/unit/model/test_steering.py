@@ -251,6 +251,30 @@ def test_without_a_way_round_there_are_no_rows() -> None:
     assert steering.in_force(STAR, {"h1-hub": cut}).nodes == STAR.nodes
 
 
+def _parted(plan: LabPlan, **cut: Change) -> str:
+    return steering.parted_text(steering.in_force(plan, {name.replace("_", "-"): one for name, one in cut.items()}))
+
+
+def _cut(plan: LabPlan, name: str, tap: str | None = None, sender: str | None = None) -> Change:
+    return steering.cut(_link(plan, name), UNCHANGED, tap, sender)
+
+
+def test_who_has_no_way_left_is_told() -> None:
+    """A ring stands one cut, and falls in two by a second; a star loses a host by one, there and back or one way."""
+    assert _parted(RING) == _parted(RING, n4_n1=_cut(RING, "n4-n1")) == ""
+    two = _parted(RING, n4_n1=_cut(RING, "n4-n1"), n1_n2=_cut(RING, "n1-n2"))
+    assert two == "no way is left between n1 and n2, n1 and n3, n1 and n4"
+    halves = _parted(RING, n4_n1=_cut(RING, "n4-n1"), n2_n3=_cut(RING, "n2-n3"))
+    assert halves == "no way is left between n1 and n3, n1 and n4, n2 and n3, and 1 more"
+    lost = "no way is left between h1 and h2, h1 and h3, h1 and hub"
+    assert _parted(STAR, h1_hub=_cut(STAR, "h1-hub")) == _parted(STAR, h1_hub=_cut(STAR, "h1-hub", sender="h1")) == lost
+
+
+def test_a_bus_that_lost_a_tap_still_joins_the_others() -> None:
+    """Only pairs with the node of that tap have no way left."""
+    assert _parted(BUS, bus=_cut(BUS, "bus", "h2")) == ("no way is left between h1 and h2, h2 and h3, h2 and h4")
+
+
 def test_the_agent_is_told_what_differs_and_no_more() -> None:
     """One link, its ends, the one direction; and no routes where they stay."""
     now = steering.in_force(STAR, {"h1-hub": _altered("rate=5mbit", sender="h1")})
