@@ -137,8 +137,7 @@ def _docker(facts: Facts) -> Iterator[Finding]:
     else:
         yield Finding("docker", OK, f"{name}, API {docker.api}, {docker.system}")
     if any("rootless" in option for option in docker.security):
-        text = "the engine is rootless: its helper may not enter the machine's own networks"
-        yield Finding("rootless", NOTE, text, "if up fails: docker context use default, or --engine netns as root")
+        yield _rootless(podman=docker.podman)
     if "Docker Desktop" in docker.system:
         yield Finding("desktop", NOTE, "Docker Desktop: labs live in its virtual machine, with that machine's kernel")
     if facts.wsl:
@@ -151,6 +150,14 @@ def _docker(facts: Facts) -> Iterator[Finding]:
         yield Finding("image", OK, "the image of nodes is there")
     if not (docker.pids_limit and docker.memory_limit):
         yield Finding("limits", NOTE, "the engine cannot limit memory or processes: a fork bomb is the machine's")
+
+
+def _rootless(*, podman: bool) -> Finding:
+    """A rootless engine: Docker's was tried, and starts no node (ADR 4); Podman's was not (ADR 14)."""
+    remedy = "sudo ./inv up --engine netns; or root's engine: unset DOCKER_HOST; docker context use default"
+    if podman:
+        return Finding("rootless", NOTE, "the engine is rootless; labs were never tried on such a Podman", remedy)
+    return Finding("rootless", LACK, "the engine is rootless: it refuses the settings of nodes", remedy, ("docker",))
 
 
 def _embedded(facts: Facts) -> Finding:

@@ -73,7 +73,11 @@ def test_a_good_machine_has_nothing_to_tell() -> None:
         ),
         (
             replace(GOOD, docker=replace(DOCKER, security=("name=seccomp", "name=rootless"))),
-            *("rootless", NOTE, "rootless", "--engine netns", ["docker", "netns"]),
+            *("rootless", LACK, "rootless", "--engine netns", ["netns"]),
+        ),
+        (
+            replace(GOOD, docker=replace(DOCKER, version="5.4.2", podman=True, security=("rootless",)), firewall=()),
+            *("rootless", NOTE, "never tried", "--engine netns", ["docker", "netns"]),
         ),
         (
             replace(GOOD, docker=replace(DOCKER, system="Docker Desktop", local=False), firewall=None),
