@@ -351,6 +351,8 @@ def remove(engine: Engine, name: str, say: Say = unheard) -> int:
     Raises:
         BusyError: somebody else still is, after two minutes.
     """
+    if not engine.knows(name):  # a claim takes an image, which would have to be made first
+        return 0
     with engine.claim(name, "down", say, patience=PATIENCE_SECONDS) as abandoned:
         return engine.remove(name, abandoned=abandoned)
 

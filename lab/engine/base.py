@@ -111,6 +111,12 @@ class Engine(Protocol):
     def labs(self) -> dict[str, LabRecord]:
         """Every lab that left anything, by name."""
 
+    def knows(self, name: str) -> bool:
+        """Whether anything bears a lab's name, the claim of one who is at work on it too; looks only.
+
+        Where a look cannot tell that nobody is at work, it is True: the claim itself tells then.
+        """
+
     def taken(self) -> list[IPv4Network]:
         """The networks whose addresses are in use here."""
 

@@ -94,6 +94,12 @@ class DockerEngine:
             for name in nodes
         }
 
+    def knows(self, name: str) -> bool:
+        """Whether a container or a network has the lab's label."""
+        label = {"label": f"{container.LAB}={name}"}
+        with refusals("docker"):
+            return bool(self._api.containers(all=True, filters=label) or self._api.networks(filters=label))
+
     def taken(self) -> list[IPv4Network]:
         """The subnets of the engine's networks."""
         with refusals("docker"):
