@@ -1,6 +1,7 @@
 #!/bin/sh
-# First process of an engine's own namespaces (mount, network, processes): makes its root the root, and becomes the engine.
+# First process of an engine's own namespaces (mount, network, processes): makes its root the root, and runs the engine.
 # launch.sh ROOT DATA ENGINE OPTION ...      DATA is seen inside as /data; the engine's socket is there.
+# It ends with the engine, and all that is left of it then; where DATA/again is there, it runs the engine again instead.
 set -eu
 root=$1 data=$2
 shift 2
@@ -25,4 +26,10 @@ umount -l .
 cd /
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
 unset DOCKER_HOST
-exec "$@"
+trap 'kill -TERM "$engine"' TERM
+while true; do
+    "$@" &
+    engine=$! code=0
+    while kill -0 "$engine" 2>/dev/null; do wait "$engine" || code=$?; done # the trap ends `wait` before the engine does
+    rm /data/again 2>/dev/null || exit "$code"
+done
