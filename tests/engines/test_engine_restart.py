@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -15,7 +17,7 @@ from tests.engines.conftest import brought
 from tests.engines.daemon import Daemon
 from tests.engines.roots import DOCKERS
 from tests.engines.test_engines import PING
-from tests.integration.test_restart import inv
+from tests.integration.test_restart import ROOT, inv
 from tests.support import Bench
 
 NAME = f"t{os.getpid()}-again"
@@ -25,6 +27,27 @@ SPECS = (
     LabSpec(name=f"{NAME}-bus", topology="bus", nodes=2),
 )
 CHANGED = "n1-n2"  # of the ring; what was set shall outlast the engine
+TORN = """
+import sys
+from lab.engine.select import select
+from lab.errors import EngineError
+from lab.lab import Lab, remove
+from lab.model.plan import LabSpec
+from lab.observe import report
+
+def say(line, *, passing=False):
+    if line == "wiring and shaping":
+        print("wiring", flush=True)
+        input()
+
+spec = LabSpec(name=sys.argv[1], nodes=2)
+try:
+    Lab.up(spec, "docker", say)
+except EngineError as error:
+    print(report.error(error).replace(chr(10), " "), flush=True)
+input()
+Lab.up(spec, "docker") if sys.argv[2] == "up" else remove(select("docker"), spec.name)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +91,32 @@ def test_an_engine_that_was_restarted(daemon: Daemon, number: signal.Signals, me
             Bench(lab).out(node, "sh", "-c", script)
     changed = [link.name for link in _ring().status().now.links if link.change != UNCHANGED]
     assert changed == [CHANGED]
+
+
+@pytest.mark.parametrize("mend", ["down", "up"])
+def test_an_engine_that_crashes_beneath_up(daemon: Daemon, mend: str) -> None:
+    """It is told in one line, with what to do; the claim that could not be let go holds up nobody, us neither."""
+    name = f"{NAME}-torn"
+    argv = [sys.executable, "-c", TORN, name, mend]
+    with subprocess.Popen(argv, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as maker:
+        assert maker.stdin
+        assert maker.stdout
+        assert maker.stdout.readline() == "wiring\n"
+        daemon.end(signal.SIGKILL)
+        print("go on", file=maker.stdin, flush=True)
+        told = maker.stdout.readline()
+        daemon.wait()
+        assert daemon.docker("ps", "--all", "--quiet", "--filter", f"name={name}.claim") != ""
+        print("go on", file=maker.stdin, flush=True)
+    assert maker.returncode == 0
+    assert "the Docker engine went away" in told
+    assert "next: " in told
+    if mend == "up":
+        lab = Lab.find(name, "docker")
+        assert lab.status().differences == ()
+        lab.down()
+    left = ("--filter", f"label=wirelab.lab={name}", "--quiet")
+    assert daemon.docker("ps", "--all", *left) == daemon.docker("network", "ls", *left) == ""
 
 
 def test_an_engine_whose_containers_outlive_it() -> None:

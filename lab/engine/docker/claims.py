@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import threading
 import time
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from typing import Any
 
 from docker.errors import APIError, NotFound
+from requests import RequestException
 
 from lab.engine import container
 from lab.engine.base import Say
@@ -27,6 +29,7 @@ CLAIM = "claim"
 FAR_SECONDS = 20.0  # how long a holder is waited for that cannot be seen from here
 _PAUSE_SECONDS = 0.1
 _ASKED_FOR_SECONDS = 2.0  # until the engine has done what it was asked for; twice the longest seen, ADR 13
+_held: set[str] = set()  # the marks of claims that this process has, or asks for: it may lose one without its own end
 _patience = threading.Event()  # never set: what is waited for happens elsewhere, and tells nobody
 
 
@@ -49,22 +52,28 @@ def claim(api: Any, image: str, name: str, doing: str, *, say: Say, patience: fl
         BusyError: another one holds it, and goes on.
         EngineError: the engine refused.
     """
-    with refusals(f"{name}.{CLAIM}"):
-        identity, abandoned = _take(api, image, name, doing, say=say, patience=patience)
-    try:
-        yield abandoned
-    finally:
-        with suppress(APIError):
-            api.remove_container(identity, force=True)
-
-
-def _take(api: Any, image: str, name: str, doing: str, *, say: Say, patience: float) -> tuple[str, bool]:
+    mark = uuid.uuid4().hex
     labels = {
         container.LAB: name,
         container.HELPER: CLAIM,
         container.DOING: doing,
         container.OWNER: Owner.here().to_json(),
+        container.RUN: mark,
     }
+    _held.add(mark)
+    try:
+        with refusals(f"{name}.{CLAIM}"):
+            identity, abandoned = _take(api, image, name, labels, say=say, patience=patience)
+        try:
+            yield abandoned
+        finally:
+            with suppress(APIError, RequestException):  # the engine itself may be gone; then the claim is a dead one
+                api.remove_container(identity, force=True)
+    finally:
+        _held.discard(mark)
+
+
+def _take(api: Any, image: str, name: str, labels: dict[str, str], *, say: Say, patience: float) -> tuple[str, bool]:
     nowhere = api.create_host_config(network_mode="none")
     abandoned = told = False
     begun = time.monotonic()
@@ -117,7 +126,10 @@ def is_claim(marks: Mapping[str, str]) -> bool:
 def is_dead(marks: Mapping[str, str]) -> bool:
     """Whether the holder of a claim is gone."""
     owner = Owner.read(marks.get(container.OWNER, ""))
-    return owner is None or owner.gone
+    if owner is None or owner.gone:
+        return True
+    mark = marks.get(container.RUN)
+    return mark is not None and owner == Owner.here() and mark not in _held
 
 
 def _is_out_of_sight(marks: Mapping[str, str], waited: float, patience: float) -> bool:

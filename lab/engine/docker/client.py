@@ -15,11 +15,27 @@ from docker.context import ContextAPI
 from docker.errors import APIError, DockerException
 from docker.utils import kwargs_from_env
 from requests import RequestException
+from requests.exceptions import ChunkedEncodingError
+from requests.exceptions import ConnectionError as NotConnectedError
+from urllib3.exceptions import ProtocolError
 
 from lab.errors import EngineError
 
 TROUBLE = (DockerException, RequestException, urllib3.exceptions.HTTPError)
 """What the SDK lets through while it talks to the engine: its own errors, and those of the layers below it."""
+
+AWAY = (NotConnectedError, ChunkedEncodingError, ProtocolError)
+"""Those of them that mean that the engine does not answer any more, before a request or in the middle of one."""
+
+KNOWN = (
+    "No such file or directory",
+    "Permission denied",
+    "Connection refused",
+    "Connection reset by peer",
+    "Remote end closed connection",
+    "Broken pipe",
+)
+"""What the system says somewhere in the text of such an error."""
 
 ANSWER_SECONDS = 180  # how long a socket waits: on a busy machine (load 40) a hub of 64 took more than 60 s to start
 CONNECTIONS = 16
@@ -72,6 +88,9 @@ def refusals(where: str, remedy: str | None = None) -> Iterator[None]:
     """Turn the SDK's errors into an `EngineError` about `where`."""
     try:
         yield
+    except AWAY as error:
+        why = _short(error)
+        raise EngineError(f"the Docker engine went away ({why})", where=where, remedy=_remedy(why)) from error
     except TROUBLE as error:
         raise EngineError(_short(error), where=where, remedy=remedy) from error
 
@@ -81,7 +100,7 @@ def _short(error: BaseException) -> str:
     if isinstance(error, APIError) and error.explanation:
         return str(error.explanation).strip()
     text = str(error).strip() or type(error).__name__
-    for known in ("No such file or directory", "Permission denied", "Connection refused"):
+    for known in KNOWN:
         if known in text:
             return known.lower()
     return text.splitlines()[0]

@@ -120,12 +120,12 @@ def _files(document: dict[str, Any]) -> bytes:
 
 def log_lines(api: Any, where: str, *, follow: bool) -> Iterator[str]:
     """The lines of a container's log, whole, however the engine cuts them."""
+    made = stream.Lines("replace")
     with refusals(where):
         parts = api.logs(where, stream=True, follow=follow)
-    made = stream.Lines("replace")
-    try:
-        for part in parts:
-            yield from made.feed(part)
-    finally:
-        parts.close()
-        parts._response.close()  # noqa: SLF001 - else the SDK leaves the connection to the garbage collector
+        try:
+            for part in parts:
+                yield from made.feed(part)
+        finally:
+            parts.close()
+            parts._response.close()  # noqa: SLF001 - else the SDK leaves the connection to the garbage collector
