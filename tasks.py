@@ -50,8 +50,8 @@ def test(_: Context, only: str = "", engines: bool = False) -> None:
     only = "tests/engines --verbose" if engines else only
     if not only:
         lint(_)
-        _must([sys.executable, "-m", "pytest", "tests/unit"])
-    _must([sys.executable, "-m", "pytest", *shlex.split(only or "tests --ignore=tests/unit")])
+        _must([sys.executable, "-m", "pytest", "tests/unit", "--numprocesses", "auto"])
+    _must([sys.executable, "-m", "pytest", *shlex.split(only or "tests --ignore=tests/unit --durations 20")])
 
 
 def _must(command: list[str]) -> None:
