@@ -3,19 +3,39 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 import testinfra
 from testinfra.host import Host
 
-from lab.engine.base import Process
+from lab.engine.base import Engine, Process
 from lab.lab import Lab
+from tests.engine_contract import await_line
 
+ROOT = Path(__file__).parents[1]
 METER = ("python3", "-m", "lab.apps.meter")
+_HOLD = """
+import sys
+from lab.engine.select import select
+with select(sys.argv[1]).claim(*sys.argv[2:]):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def holder(engine: Engine, lab: str, doing: str) -> subprocess.Popen[str]:
+    """Another process, which holds the claim on a lab until it is killed, or its stdin ends."""
+    argv = [sys.executable, "-c", _HOLD, engine.name, lab, doing]
+    process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    await_line(iter(process.stdout or ()), "held")
+    return process
 
 
 @dataclass(frozen=True, slots=True)

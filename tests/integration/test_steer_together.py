@@ -20,17 +20,10 @@ from lab.lab import Lab, remove
 from lab.model import steering, wiring
 from lab.model.change import UNCHANGED
 from lab.model.plan import LabSpec
+from tests import support
 from tests.engine_contract import await_line, needed
 
 ROOT = Path(__file__).parents[2]
-HOLD = """
-import sys
-from lab.engine.select import select
-with select(sys.argv[1]).claim(sys.argv[2], "heal"):
-    print("held", flush=True)
-    sys.stdin.read()
-"""
-"""A process that is at work on a lab until its stdin ends."""
 
 
 @pytest.fixture(params=["docker", "netns"])
@@ -50,9 +43,7 @@ def star(engine: Engine) -> Iterator[Lab]:
 @pytest.fixture
 def holder(star: Lab) -> Iterator[subprocess.Popen[str]]:
     """Another process, which is at work on the star."""
-    argv = [sys.executable, "-c", HOLD, star.engine.name, star.name]
-    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
-        await_line(iter(process.stdout or ()), "held")
+    with support.holder(star.engine, star.name, "heal") as process:
         yield process
         process.communicate()
 

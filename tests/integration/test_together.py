@@ -7,7 +7,6 @@ import random
 import secrets
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,17 +21,10 @@ from lab.engine.base import Engine, unheard
 from lab.errors import BusyError, EngineError, NameTakenError, UnknownLabError
 from lab.lab import Lab, remove
 from lab.model.plan import LabSpec
-from tests.engine_contract import await_line, needed
+from tests.engine_contract import needed
+from tests.support import holder
 
 ROOT = Path(__file__).parents[2]
-HOLDER = """
-import sys
-from lab.engine.select import select
-with select(sys.argv[1]).claim(sys.argv[2], "up") as abandoned:
-    print("held", flush=True)
-    sys.stdin.read()
-"""
-"""A process that holds the claim on a lab until it is killed, or its stdin ends."""
 
 
 @pytest.fixture(params=["docker", "netns"])
@@ -50,14 +42,6 @@ def name(engine: Engine) -> Iterator[str]:
     assert left(engine.name, name) == []
 
 
-def holder(engine: Engine, name: str) -> subprocess.Popen[str]:
-    """A process that holds the claim on a lab."""
-    argv = [sys.executable, "-c", HOLDER, engine.name, name]
-    process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
-    await_line(iter(process.stdout or ()), "held")
-    return process
-
-
 def test_one_holds_the_claim(engine: Engine, name: str) -> None:
     """The second is told that somebody is at work, in the same process or in another; a claim is nothing of a lab."""
     with engine.claim(name, "up"):
@@ -66,7 +50,7 @@ def test_one_holds_the_claim(engine: Engine, name: str) -> None:
         assert name not in engine.labs()
         with engine.claim(f"{name}x", "up"):  # another name is another matter
             pass
-    with holder(engine, name) as process:
+    with holder(engine, name, "up") as process:
         with pytest.raises(BusyError), engine.claim(name, "heal"):
             pass
         process.communicate()
@@ -76,7 +60,7 @@ def test_one_holds_the_claim(engine: Engine, name: str) -> None:
 
 def test_a_claim_ends_with_its_holder(engine: Engine, name: str) -> None:
     """Who was killed keeps nobody waiting."""
-    with holder(engine, name) as process:
+    with holder(engine, name, "up") as process:
         process.send_signal(signal.SIGKILL)
     begun = time.monotonic()
     with engine.claim(name, "up") as abandoned:
@@ -109,7 +93,7 @@ def test_down_waits_for_who_is_at_work(engine: Engine, name: str) -> None:
             said.append(line)
             waits.set()
 
-    with holder(engine, name) as process, ThreadPoolExecutor(1) as pool:
+    with holder(engine, name, "up") as process, ThreadPoolExecutor(1) as pool:
         down = pool.submit(remove, engine, name, say)
         assert waits.wait(20)
         assert not down.done()
