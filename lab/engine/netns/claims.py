@@ -50,7 +50,10 @@ def claim(state: Path, name: str, say: Say, patience: float) -> Iterator[None]:
             if waited < _PAUSE_SECONDS:
                 say("waiting for another `up`, `down`, `heal`, `link` or `cut` to finish")
             _patience.wait(_PAUSE_SECONDS)
-        yield
+        try:
+            yield
+        finally:
+            _set(handle, _place(name), fcntl.F_UNLCK)
 
 
 def held(state: Path, name: str) -> bool:
@@ -75,7 +78,10 @@ def alone_with_blocks(state: Path) -> Iterator[None]:
     with _opened(state) as handle:
         while not _lock(handle, 0):
             _patience.wait(_PAUSE_SECONDS)
-        yield
+        try:
+            yield
+        finally:
+            _set(handle, 0, fcntl.F_UNLCK)
 
 
 @contextmanager
@@ -94,13 +100,18 @@ def _place(name: str) -> int:
 
 
 def _lock(handle: int, place: int) -> bool:
-    """Lock one byte of a file, if nobody else has it: F_OFD_SETLK in fcntl(2).
-
-    Such a lock belongs to the open file, not to the process: two threads keep each other out, too.
-    """
-    wanted = _LOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, place, 1, 0)
+    """Lock one byte of a file, if nobody else has it."""
     try:
-        fcntl.fcntl(handle, fcntl.F_OFD_SETLK, wanted)
+        _set(handle, place, fcntl.F_WRLCK)
     except (BlockingIOError, PermissionError):  # EAGAIN or EACCES, as the kernel likes
         return False
     return True
+
+
+def _set(handle: int, place: int, kind: int) -> None:
+    """Lock or unlock one byte of a file: F_OFD_SETLK in fcntl(2).
+
+    Such a lock belongs to the open file, not to the process: two threads keep each other out, too. And it lasts until
+    every copy of the handle is closed, that of a child which another thread is just starting too, if nobody unlocks it.
+    """
+    fcntl.fcntl(handle, fcntl.F_OFD_SETLK, _LOCK.pack(kind, os.SEEK_SET, place, 1, 0))
