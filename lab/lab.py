@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from lab.engine.base import Engine, LabRecord, Process, Say, unheard
+from lab.engine.base import NEVER_STARTED, Engine, LabRecord, Process, Say, unheard
 from lab.engine.owner import Owner
 from lab.engine.select import engines, holder, select
 from lab.errors import EngineError, NameTakenError, PoolError, TransitError, UnknownLabError, WordsError
@@ -24,7 +24,6 @@ from lab.programs import Running
 
 PATIENCE_SECONDS = 120.0  # of `down` with somebody who is at work on the lab
 TRIES = 8  # of blocks of addresses that others took while we looked
-NEVER_STARTED = "created"  # Docker's word for a node whose `up` was killed: it may not be on all its links yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,7 +350,7 @@ def remove(engine: Engine, name: str, say: Say = unheard) -> int:
     Raises:
         BusyError: somebody else still is, after two minutes.
     """
-    if not engine.knows(name):  # a claim takes an image, which would have to be made first
+    if not engine.knows(name):  # a claim may take an image, which would have to be made first
         return 0
     with engine.claim(name, "down", say, patience=PATIENCE_SECONDS) as abandoned:
         return engine.remove(name, abandoned=abandoned)

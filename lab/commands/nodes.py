@@ -58,7 +58,7 @@ def _run_own(lab: Lab, programs: list[str], patience: float, timeout: float) -> 
     placed = own.name(own.read(lab, text) for text in programs)
     speaker = report.speaker(out, tuple(each.name for each in placed))
     endings = own.perform(lab, placed, speaker, timeout=timeout, patience=patience)
-    for line in own.remarks(endings, patience, timeout):
+    for line in own.remarks(endings, timeout):
         err.print(line, markup=False)
     if code := own.exit_code(endings):
         raise Exit(code=code)

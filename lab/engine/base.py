@@ -24,6 +24,10 @@ def unheard(line: str, *, passing: bool = False) -> None:
     """Say nothing."""
 
 
+NEVER_STARTED = "created"
+"""The state of a node whose `up` was killed before it ran: it may not be on all its links yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class EngineFacts:
     """What an engine says of itself. `api` is empty where there is none."""
@@ -39,7 +43,7 @@ class LabRecord:
 
     Attributes:
         spec: the words that it was made with, or None where no remains carry them.
-        nodes: state by node: `running`, or the engine's word for what it is instead.
+        nodes: state by node: `running`, `NEVER_STARTED`, or the engine's word for what it is instead.
         links: the links whose network is there.
         owner: the process that it belongs to; None where it has none, as a lab that was typed.
     """

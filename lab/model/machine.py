@@ -7,7 +7,6 @@ in it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import ceil
 
 from lab.model import exchange
 from lab.model.exchange import Exchange
@@ -20,14 +19,15 @@ from lab.model.tables import first_flight
 def sizes(plan: LabPlan, client: str, server: str, size: int) -> tuple[int, ...]:
     """How many bytes the short messages have that tell of the machine beside one of `size` bytes.
 
-    One full segment, and, where there is more than one, as many as the message has in TCP's first flight: how late the
-    first of them is heard depends on what comes behind it.
+    One full segment, and, where the message has more than one, as many as it has, of those that TCP's first flight
+    holds: how late the first is heard depends on what comes behind it. Up to there none is just as long as the message,
+    but for one of one segment, or of a whole first flight: what would be predicted then is what was measured.
     """
     way = steps(plan, client, server)
     rate, mtu = (min(getattr(step.settings, name) for step in way) for name in ("rate", "mtu"))
     segment = mtu - TCP_HEADERS
-    burst = min(first_flight(rate, mtu) or FIRST_FLIGHT, ceil(size / segment))
-    return (segment, burst * segment) if burst > 1 else (segment,)
+    burst = min(first_flight(rate, mtu) or FIRST_FLIGHT, size // segment + 1)
+    return (segment, burst * segment) if burst > 1 and size > segment else (segment,)
 
 
 def share(plan: LabPlan, client: str, server: str, measured: Mapping[int, Exchange]) -> Machine:
@@ -44,7 +44,7 @@ def share(plan: LabPlan, client: str, server: str, measured: Mapping[int, Exchan
         measured: what each of the short messages took, by their `sizes`.
     """
     way, back = steps(plan, client, server), steps(plan, server, client)
-    beyond = [_beyond(took, exchange.over_tcp(plan, client, server, size)) for size, took in measured.items()]
+    beyond = [_beyond(took, exchange.over_tcp(plan, client, server, size)) for size, took in sorted(measured.items())]
     link = beyond[0].connect / (len(way) + len(back))
     on_links = beyond[0].connect + link * len(way)
     one, several = beyond[0], beyond[-1]

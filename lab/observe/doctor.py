@@ -154,7 +154,7 @@ def _docker(facts: Facts) -> Iterator[Finding]:
 
 def _rootless(*, podman: bool) -> Finding:
     """A rootless engine: Docker's was tried, and starts no node (ADR 4); Podman's was not (ADR 14)."""
-    remedy = "sudo ./inv up --engine netns; or root's engine: unset DOCKER_HOST; docker context use default"
+    remedy = "docker context use default"
     if podman:
         return Finding("rootless", NOTE, "the engine is rootless; labs were never tried on such a Podman", remedy)
     return Finding("rootless", LACK, "the engine is rootless: it refuses the settings of nodes", remedy, ("docker",))

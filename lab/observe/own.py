@@ -85,11 +85,11 @@ def perform(lab: Lab, programs: Sequence[Own], hear: Hear, *, timeout: float, pa
         lab: where they run.
         programs: in the order in which they start.
         hear: takes each line, under the program's name.
-        timeout: seconds for all of it, from the start of the first; ending what still runs then takes 2 s at most each.
+        timeout: seconds for all of it, from the start of the first; ending what still runs then takes up to 2 s each.
         patience: seconds that the first may go on when all others have ended.
 
     Returns:
-        How each ended. One that was still running when the time or the patience was up was ended: None.
+        How each that was started ended. One that still ran when the time or the patience was up was ended: None.
     """
     for program in programs:
         lab.put(program.node, program.file, FOLDER)
@@ -101,7 +101,8 @@ def perform(lab: Lab, programs: Sequence[Own], hear: Hear, *, timeout: float, pa
     with Stage(lab, hear) as stage:
         sides = _start(stage, programs, hear, left)
         rest = sides[1:]
-        in_time = stage.pass_on(lambda: all(side.ended for side in rest or sides), left())
+        begun_all = len(sides) == len(programs)
+        in_time = begun_all and stage.pass_on(lambda: all(side.ended for side in rest or sides), left())
         if in_time:
             stage.pass_on(lambda: all(side.ended for side in sides), left(patience))
         had_to_be_ended = [side for side in sides if not side.ended]
@@ -111,7 +112,7 @@ def perform(lab: Lab, programs: Sequence[Own], hear: Hear, *, timeout: float, pa
 
 
 def _start(stage: Stage, programs: Sequence[Own], hear: Hear, left: Callable[[float], float]) -> list[Side]:
-    """Start all; between the first and the second, wait until the first listens, or has ended.
+    """Start all; between the first and the second, wait until the first listens, or has ended, or the time is up.
 
     Args:
         stage: where.
@@ -122,22 +123,26 @@ def _start(stage: Stage, programs: Sequence[Own], hear: Hear, left: Callable[[fl
     first, *others = programs
     if not others:
         return [stage.start(first.name, first.node, first.argv)]
-    listens = max(left(LISTENS_SECONDS), 0.1)
-    words = ["python3", "-m", "lab.apps.listening", "--timeout", f"{listens:.3g}"]
+    listens = left(LISTENS_SECONDS)
+    words = ["python3", "-m", "lab.apps.listening", "--timeout", f"{LISTENS_SECONDS:g}"]
     lookout = stage.start(first.name, first.node, words, quiet=True)
     stage.pass_on(lambda: lookout.spoke or lookout.ended, left(LISTENS_SECONDS + GRACE_SECONDS))
     server = stage.start(first.name, first.node, first.argv)
     stage.pass_on(lambda: lookout.ended or server.ended, left(LISTENS_SECONDS + GRACE_SECONDS))
+    opened = lookout.ended and not lookout.code
     if not lookout.ended:
         stage.end(lookout)
-    elif lookout.code and not server.ended:
+    if not (left(1.0) or server.ended):
+        hear(first.name, "stderr", f"(opened no port within {listens:.2g} s, and the time is up)")
+        return [server]
+    if not (opened or server.ended):
         hear(first.name, "stderr", f"(opened no port within {listens:.2g} s; the others start all the same)")
     return [server, *(stage.start(each.name, each.node, each.argv) for each in others)]
 
 
-def remarks(endings: Sequence[Ending], patience: float, timeout: float) -> Iterator[str]:
+def remarks(endings: Sequence[Ending], timeout: float) -> Iterator[str]:
     """What has to be said of programs that did not end well, or did not end."""
-    too_long = f"after {timeout:g} s" if exit_code(endings) == TIME_WAS_UP else f"{patience:g} s after the others"
+    too_long = f"after {timeout:g} s" if exit_code(endings) == TIME_WAS_UP else "after the others"
     for ending in endings:
         if ending.code is None:
             yield f"{ending.name}: still ran {too_long}, and was ended"

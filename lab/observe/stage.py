@@ -72,7 +72,9 @@ class Stage:
         deadline = None if seconds is None else time.monotonic() + seconds
         while not until():
             try:
-                left = None if deadline is None else max(0.0, deadline - time.monotonic())
+                left = None if deadline is None else deadline - time.monotonic()
+                if left is not None and left <= 0:  # also where somebody speaks without a pause
+                    return False
                 side, stream, line = self._heard.get(timeout=left)
             except queue.Empty:
                 return False

@@ -142,7 +142,7 @@ def _engine(suite: Suite, group: str, options: tuple[str, ...]) -> list[str]:
 def _started(suite: Suite, process: subprocess.Popen[bytes], data: Path) -> Daemon:
     """An engine that answers, begun by `process`."""
     while not (children := _children(process.pid)) and process.poll() is None:
-        time.sleep(0.01)  # until it has made the namespaces
+        time.sleep(0.01)  # until it has made the namespaces, of which nothing tells
     daemon = Daemon(suite, data, children[0] if children else 0, process.pid)
     daemon.wait()
     return daemon

@@ -35,6 +35,7 @@ with socket.create_connection((sys.argv[1], 11300)) as out:
     print(out.recv(100).decode())
 sys.exit(int(sys.argv[3]))
 """
+CHATTY = "while True:\n    print('and on')\n"
 NEVER = "import signal\nprint('here for good')\nsignal.pause()\n"
 
 
@@ -48,7 +49,7 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
 @pytest.fixture
 def perform(lab: Lab, tmp_path: Path) -> Perform:
     """Runs `NAME@NODE WORDS` of the files above; returns how they ended, and all that was heard."""
-    for name, source in {"server": SERVER, "client": CLIENT, "never": NEVER}.items():
+    for name, source in {"server": SERVER, "client": CLIENT, "never": NEVER, "chatty": CHATTY}.items():
         (tmp_path / f"{name}.py").write_text(source)
 
     def run(
@@ -91,8 +92,18 @@ def test_the_time_is_the_limit_of_everything(perform: Perform) -> None:
     begun = time.monotonic()
     endings, heard = perform("never.py@h1", "never.py@h2", timeout=1.5)
     assert own.exit_code(endings) == own.TIME_WAS_UP
-    assert ("h1", "stdout", "here for good") in heard
+    assert heard == [
+        ("h1", "stdout", "here for good"),
+        ("h1", "stderr", "(opened no port within 1.5 s, and the time is up)"),
+    ]
     assert time.monotonic() - begun < own.LISTENS_SECONDS
+
+
+def test_who_speaks_without_a_pause_is_ended_too(perform: Perform) -> None:
+    """There is always one more line to pass on; the time is up all the same."""
+    endings, heard = perform("chatty.py@h2", timeout=1.5)
+    assert own.exit_code(endings) == own.TIME_WAS_UP
+    assert ("h2", "stdout", "and on") in heard
 
 
 def test_a_first_program_that_opens_no_port_ends_the_wait_when_it_ends(perform: Perform) -> None:
@@ -111,5 +122,5 @@ def test_as_a_student_types_it(lab: Lab, perform: Perform, tmp_path: Path) -> No
     done = subprocess.run(argv, cwd=tmp_path, text=True, capture_output=True, check=False)
     assert done.stdout.splitlines()[0] == "h1 │ awake"
     assert sorted(done.stdout.splitlines()[1:]) == ["h1 │ heard hello", "h2 │ well heard"]
-    assert done.stderr == ("h1: still ran 0.1 s after the others, and was ended\nh2: ended with exit code 3\n")
+    assert done.stderr == ("h1: still ran after the others, and was ended\nh2: ended with exit code 3\n")
     assert done.returncode == 3

@@ -17,11 +17,10 @@ from http import HTTPStatus
 from typing import Any
 
 from docker.errors import APIError, NotFound
-from requests import RequestException
 
 from lab.engine import container
 from lab.engine.base import Say
-from lab.engine.docker.client import refusals
+from lab.engine.docker.client import TROUBLE, refusals
 from lab.engine.owner import Owner
 from lab.errors import BusyError, EngineError
 
@@ -67,7 +66,7 @@ def claim(api: Any, image: str, name: str, doing: str, *, say: Say, patience: fl
         try:
             yield abandoned
         finally:
-            with suppress(APIError, RequestException):  # the engine itself may be gone; then the claim is a dead one
+            with suppress(*TROUBLE):  # the engine itself may be gone; then the claim is a dead one
                 api.remove_container(identity, force=True)
     finally:
         _held.discard(mark)
@@ -88,12 +87,13 @@ def _take(api: Any, image: str, name: str, labels: dict[str, str], *, say: Say, 
             raise
         else:
             return str(made["Id"]), abandoned
+        ours = held()
         with suppress(NotFound):  # it was let go just now
             other = api.inspect_container(f"{name}.{CLAIM}")
             marks, waited = other["Config"]["Labels"] or {}, time.monotonic() - begun
             if not is_claim(marks):
                 raise EngineError("a container of this name is there, and it is not ours", where=f"{name}.{CLAIM}")
-            if is_dead(marks) or _is_out_of_sight(marks, waited, patience):
+            if is_dead(marks, ours) or _is_out_of_sight(marks, waited, patience):
                 with suppress(APIError):  # somebody else has found it dead, too
                     api.remove_container(other["Id"], force=True)
                 abandoned = True
@@ -110,7 +110,7 @@ def _take_back(api: Any, name: str, labels: Mapping[str, str]) -> None:
     """Remove the claim that we asked for and were not told of, if it turns up."""
     begun = time.monotonic()
     while time.monotonic() - begun < _ASKED_FOR_SECONDS:
-        with suppress(APIError):
+        with suppress(*TROUBLE):
             found = api.inspect_container(f"{name}.{CLAIM}")
             if labels.items() <= found["Config"]["Labels"].items():
                 api.remove_container(found["Id"], force=True)
@@ -123,13 +123,23 @@ def is_claim(marks: Mapping[str, str]) -> bool:
     return marks.get(container.HELPER) == CLAIM
 
 
-def is_dead(marks: Mapping[str, str]) -> bool:
-    """Whether the holder of a claim is gone."""
+def held() -> frozenset[str]:
+    """The marks of claims that this process has, or asks for: to be taken before the engine is asked, see `is_dead`."""
+    return frozenset(_held)
+
+
+def is_dead(marks: Mapping[str, str], ours: frozenset[str]) -> bool:
+    """Whether the holder of a claim is gone, or is this process, which knows nothing of it any more.
+
+    Args:
+        marks: the claim's labels.
+        ours: what this process held before the engine told of the claim: another thread may have let go since.
+    """
     owner = Owner.read(marks.get(container.OWNER, ""))
     if owner is None or owner.gone:
         return True
     mark = marks.get(container.RUN)
-    return mark is not None and owner == Owner.here() and mark not in _held
+    return mark is not None and owner == Owner.here() and mark not in ours and mark not in _held
 
 
 def _is_out_of_sight(marks: Mapping[str, str], waited: float, patience: float) -> bool:

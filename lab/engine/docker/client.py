@@ -35,7 +35,10 @@ KNOWN = (
     "Remote end closed connection",
     "Broken pipe",
 )
-"""What the system says somewhere in the text of such an error."""
+"""What the system, or Python for it, says somewhere in the text of such an error."""
+
+_SLOW = "Read timed out"
+"""What is somewhere in the text where the engine is there, and its answer late; requests has no type for it."""
 
 ANSWER_SECONDS = 180  # how long a socket waits: on a busy machine (load 40) a hub of 64 took more than 60 s to start
 CONNECTIONS = 16
@@ -88,11 +91,12 @@ def refusals(where: str, remedy: str | None = None) -> Iterator[None]:
     """Turn the SDK's errors into an `EngineError` about `where`."""
     try:
         yield
-    except AWAY as error:
-        why = _short(error)
-        raise EngineError(f"the Docker engine went away ({why})", where=where, remedy=_remedy(why)) from error
     except TROUBLE as error:
-        raise EngineError(_short(error), where=where, remedy=remedy) from error
+        why = _short(error)
+        if isinstance(error, AWAY) and _SLOW not in str(error):
+            remedy = "docker version tells whether it is back; then again"
+            raise EngineError(f"the Docker engine went away ({why})", where=where, remedy=remedy) from error
+        raise EngineError(why, where=where, remedy=remedy) from error
 
 
 def _short(error: BaseException) -> str:

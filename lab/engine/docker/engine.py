@@ -63,6 +63,7 @@ class DockerEngine:
 
     def labs(self) -> dict[str, LabRecord]:
         """Every lab that left anything, by the labels of containers and networks."""
+        ours = claims.held()
         with refusals("docker"):
             containers = self._api.containers(all=True, filters={"label": container.LAB})
             networks = self._api.networks(filters={"label": container.LAB})
@@ -71,7 +72,7 @@ class DockerEngine:
         told: dict[str, dict[str, str]] = {}
         for found in (*containers, *networks):
             marks = found["Labels"]
-            if claims.is_claim(marks) and not claims.is_dead(marks):
+            if claims.is_claim(marks) and not claims.is_dead(marks, ours):
                 continue  # somebody is at work: that is nothing of the lab
             name = marks[container.LAB]
             nodes.setdefault(name, {})
@@ -95,7 +96,9 @@ class DockerEngine:
         }
 
     def knows(self, name: str) -> bool:
-        """Whether a container or a network has the lab's label."""
+        """Whether a container or a network has the lab's label; a look sees no devices, which only the agent finds."""
+        if self._images.has(images.node_tag(images.build_root())):
+            return True
         label = {"label": f"{container.LAB}={name}"}
         with refusals("docker"):
             return bool(self._api.containers(all=True, filters=label) or self._api.networks(filters=label))

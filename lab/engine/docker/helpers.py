@@ -83,6 +83,8 @@ def start_wire(api: Any, image: str, name: str, document: dict[str, Any]) -> Non
         if line.startswith('{"ready": true'):
             return
         said.append(line)
+    with refusals(f"{name}-wire"):  # a log ends without a word where the engine itself has gone
+        api.inspect_container(made)
     raise EngineError(f"the software wire did not start: {' '.join(said)[-TAIL:]}", where=name)
 
 

@@ -56,7 +56,7 @@ class NetnsEngine:
                 found.setdefault(process.lab, []).append(process)
         return {name: _record(name, processes) for name, processes in found.items()}
 
-    def knows(self, name: str) -> bool:  # noqa: ARG002 - who is at work has a lock, and a look does not show it
+    def knows(self, name: str) -> bool:  # noqa: ARG002 - the same for all
         """Leave it to the claim, which takes no longer than a look."""
         return True
 

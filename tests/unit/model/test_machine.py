@@ -28,10 +28,12 @@ def test_a_slow_pair_has_one_segment_at_a_time() -> None:
     """TCP's first flight at 2,400 bit/s is one segment of 296 bytes, 52 of them headers; at 33,600 bit/s it is more."""
     assert machine.sizes(_plan("twisted-pair-2400"), "h2", "h1", 5000) == (244,)
     assert machine.sizes(_plan("twisted-pair-33600"), "h2", "h1", 5000) == (524, 3 * 524)
-    assert [machine.sizes(_plan("coax"), "h2", "h1", size)[1:] for size in (1000, 3000, 5000, 50000)] == [
+    assert [machine.sizes(_plan("coax"), "h2", "h1", size)[1:] for size in (1448, 1449, 3000, 5000, 5792, 50000)] == [
         (),
+        (2 * 1448,),
         (3 * 1448,),
         (4 * 1448,),
+        (5 * 1448,),
         (10 * 1448,),
     ]
 

@@ -125,6 +125,8 @@ def test_what_is_typical_is_neither_the_late_nor_a_jump() -> None:
     assert talk.typical([10, 12, 90]) == pytest.approx(12e-9)
     assert talk.typical([10, 10, 10, 10, 20, 20, 20, 999]) == pytest.approx(15e-9)
     assert talk.typical([10, 20]) == pytest.approx(15e-9)
+    assert talk.typical([10]) == pytest.approx(10e-9)
+    assert talk.typical([0, 10, 11, 12, 99, 999]) == pytest.approx(33e-9)
 
 
 def test_what_both_sides_say_of_messages_that_take_turns() -> None:

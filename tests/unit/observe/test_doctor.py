@@ -73,11 +73,11 @@ def test_a_good_machine_has_nothing_to_tell() -> None:
         ),
         (
             replace(GOOD, docker=replace(DOCKER, security=("name=seccomp", "name=rootless"))),
-            *("rootless", LACK, "rootless", "--engine netns", ["netns"]),
+            *("rootless", LACK, "rootless", "context use default", ["netns"]),
         ),
         (
             replace(GOOD, docker=replace(DOCKER, version="5.4.2", podman=True, security=("rootless",)), firewall=()),
-            *("rootless", NOTE, "never tried", "--engine netns", ["docker", "netns"]),
+            *("rootless", NOTE, "never tried", "context use default", ["docker", "netns"]),
         ),
         (
             replace(GOOD, docker=replace(DOCKER, system="Docker Desktop", local=False), firewall=None),

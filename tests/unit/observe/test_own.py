@@ -74,4 +74,4 @@ def test_one_exit_code_for_all(codes: list[int | None], code: int) -> None:
     """The first that is not 0; a server that serves for ever is good, and a client that never ends is not."""
     endings = [Ending(f"h{number}", each) for number, each in enumerate(codes)]
     assert own.exit_code(endings) == code
-    assert len(list(own.remarks(endings, 5, 60))) == sum(each != 0 for each in codes)
+    assert len(list(own.remarks(endings, 60))) == sum(each != 0 for each in codes)
