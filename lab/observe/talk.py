@@ -49,8 +49,12 @@ class Talk:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Of all messages of a round: that which is to be measured, and the short ones."""
-        return self.size, *machine.sizes(self.plan, self.client, self.server, self.size)
+        """Of all messages of a round: that which is to be measured, and the short ones.
+
+        What was before leaves its traces in caches and in the scheduler, so there is one segment before each long one.
+        """
+        one, *several = machine.sizes(self.plan, self.client, self.server, self.size)
+        return (self.size, one, *several, one) if several else (self.size, one)
 
     @property
     def alone(self) -> list[Exchange]:
@@ -101,37 +105,36 @@ def measure(lab: Lab, talk: Talk) -> tuple[Measured, dict[int, Exchange]]:
         why = "; ".join(complaints)[-300:] or f"it took more than {limit:.0f} s"
         raise CheckError(f"the conversation failed: {why}", where=lab.plan.spec.media, remedy="once more; ./inv doctor")
     given, taken = ([json.loads(line) for line in lines] for lines in (said[talk.client], said[talk.server][1:]))
-    measured, short = figures(given, taken, len(talk.sizes))
-    return measured, dict(zip(talk.sizes[1:], short, strict=True))
+    return figures(given, taken, talk.sizes)
 
 
 def figures(
-    given: Sequence[dict[str, Any]], taken: Sequence[dict[str, Any]], kinds: int
-) -> tuple[Measured, list[Exchange]]:
-    """What each kind of message took, from what both sides say of each; the kinds take turns.
+    given: Sequence[dict[str, Any]], taken: Sequence[dict[str, Any]], sizes: Sequence[int]
+) -> tuple[Measured, dict[int, Exchange]]:
+    """What the message of a round took, and each size of short ones, from what both sides say of each.
 
-    All short messages begin with the same call, so they have its mean together.
+    All short messages begin with the same call, so they have one time to connect.
     """
-    calls, firsts, wholes = (
-        [
-            [then[key] - first["begun"] for first, then in zip(given[kind::kinds], ends[kind::kinds], strict=True)]
-            for kind in range(kinds)
-        ]
-        for key, ends in (("connected", given), ("first", taken), ("last", taken))
-    )
-    main = Measured(
-        typical(calls[0]),
-        typical(firsts[0]),
-        typical(wholes[0]),
+    times = [
+        (sent["connected"] - sent["begun"], had["first"] - sent["begun"], had["last"] - sent["begun"])
+        for sent, had in zip(given, taken, strict=True)
+    ]
+    kinds = len(sizes)
+    connect, first, whole = map(typical, zip(*times[::kinds], strict=True))
+    message = Measured(
+        connect,
+        first,
+        whole,
         again=sum(each["again"] for each in given[::kinds]),
-        rounds=len(calls[0]),
+        rounds=len(given) // kinds,
     )
-    call = typical([each for kind in calls[1:] for each in kind])
-    short = []
-    for kind in range(1, kinds):
-        late = call - typical(calls[kind])
-        short.append(Exchange(call, typical(firsts[kind]) + late, typical(wholes[kind]) + late))
-    return main, short
+    call = typical([connect for number, (connect, _, _) in enumerate(times) if number % kinds])
+    short = {}
+    for size in dict.fromkeys(sizes[1:]):
+        of_size = [each for number, each in enumerate(times) if number % kinds and sizes[number % kinds] == size]
+        connect, first, whole = map(typical, zip(*of_size, strict=True))
+        short[size] = Exchange(call, first + call - connect, whole + call - connect)
+    return message, short
 
 
 def typical(times: Sequence[int]) -> float:
