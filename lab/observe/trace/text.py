@@ -222,13 +222,13 @@ def _rows(data: bytes, part: Document, most: int = 6) -> Iterator[Text]:
     rows = range(part["start"], part["end"], ROW)
     for count, start in enumerate(rows):
         if count == most:
-            yield Text(f"{'':12}…     {part['end'] - start} bytes more", style="dim")
+            yield Text(f"{'':11}…     {part['end'] - start} bytes more", style="dim")
             return
         piece = data[start : min(start + ROW, part["end"])]
         name = part["name"] if not count else ""
         chars = "".join(chr(byte) if byte in PRINTABLE else "·" for byte in piece)
         yield Text.assemble(
-            (f"{name:<10}", colour), (f"{start:04x}  ", "dim"), (f"{piece.hex(' '):<{3 * ROW}}", colour), f" {chars}"
+            (f"{name:<9}", colour), (f"{start:04x}  ", "dim"), (f"{piece.hex(' '):<{3 * ROW}}", colour), f" {chars}"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from io import StringIO
 from typing import Any
 
@@ -13,11 +14,11 @@ from lab.observe.trace.story import Story
 from tests.made import Tape, greeting, tape
 
 
-def shown(made: Tape, message: str = "hello there!", protocol: str = "tcp", **more: Any) -> str:
-    """What is printed, without colours."""
+def shown(made: Tape, message: str = "hello there!", protocol: str = "tcp", *, width: int = 110, **more: Any) -> str:
+    """What is printed on a terminal of `width` columns, without colours."""
     story = Story(protocol=protocol, sender="h2", to="h1", message=message, port=11267, **more)
     out = StringIO()
-    Console(file=out, width=110).print(text.render(document(made.scene, story, made.frames)))
+    Console(file=out, width=width).print(text.render(document(made.scene, story, made.frames)))
     return out.getvalue()
 
 
@@ -31,6 +32,15 @@ def test_a_conversation_is_drawn_in_time() -> None:
     assert "●◀────────●◀────────●  ACK 13  has #4" in printed
     assert "68 65 6c 6c 6f 20 74 68 65 72 65 21              hello there!" in printed
     assert "on h1-hub other bytes stand at MAC to, MAC from, TTL, header checksum" in printed
+
+
+def test_the_bytes_fit_on_a_terminal_of_80_columns() -> None:
+    """A full row of sixteen bytes, and what it says as characters, stay on one line."""
+    made = tape("star")
+    greeting(made, "h2", "h1")
+    rows = [line for line in shown(made, width=80).splitlines() if line.startswith("IPv4 ")]
+    assert len(rows) == 1
+    assert re.fullmatch(r"IPv4 +000e  (?:[0-9a-f]{2} ){16} .{16}", rows[0].rstrip("\n"))
 
 
 def test_what_was_lost_is_marked_where_it_was_lost() -> None:
