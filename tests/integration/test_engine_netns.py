@@ -167,6 +167,21 @@ def test_a_lab_comes_up_by_its_words(engine: Engine) -> None:
     assert name not in engine.labs()
 
 
+def test_a_bus_is_told_to_be_one_link(engine: Engine) -> None:
+    """Who makes a lab is told how many nodes and links: 1 link, not 1 links, as on Docker."""
+    plan = plan_for(engine, nodes=2, topology="bus")
+    said: list[str] = []
+
+    def say(line: str, *, passing: bool = False) -> None:
+        said.append(f"{line}, in passing" if passing else line)
+
+    try:
+        engine.create(plan, say)
+    finally:
+        remove(engine, plan.name)
+    assert "making 2 nodes and 1 link" in said
+
+
 def wire_document(plan: LabPlan, delay: float) -> dict[str, object]:
     """What the wire is told of the first link of a star."""
     ports = [{"node": "h1", "device": "h1-hub-p0"}, {"node": "hub", "device": "h1-hub-p1"}]

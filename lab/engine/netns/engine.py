@@ -23,6 +23,7 @@ from lab.engine.netns.root import LOG
 from lab.engine.owner import Owner
 from lab.errors import EngineError, PoolError
 from lab.model.plan import NAME, LabPlan
+from lab.model.units import counted
 
 BIRTH_SECONDS = 120
 
@@ -90,7 +91,7 @@ class NetnsEngine:
             what = "the embedded engine has no images: its nodes run the host's programs"
             raise EngineError(what, where=plan.spec.image, remedy="--engine docker")
         place = Folder(plan.name)
-        say(f"making {len(plan.nodes)} nodes and {len(plan.links)} links")
+        say(f"making {counted(len(plan.nodes), 'node')} and {counted(len(plan.links), 'link')}")
 
         def take_back() -> None:
             say("removing what was made")
