@@ -71,6 +71,8 @@ def cut(
         err.print(f"{each}: {steering.cut_text(now.link(each))}", markup=False)
     if reroute and (lost := steering.parted_text(now)):
         err.print(f"  {lost}", markup=False)
+    elif reroute and now.nodes != lab.plan.nodes:
+        err.print("  messages go another way now", markup=False)
 
 
 @task(several=("place",))
