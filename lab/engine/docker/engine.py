@@ -97,11 +97,10 @@ class DockerEngine:
 
     def knows(self, name: str) -> bool:
         """Whether a container or a network has the lab's label; a look sees no devices, which only the agent finds."""
-        if self._images.has(images.node_tag(images.build_root())):
-            return True
         label = {"label": f"{container.LAB}={name}"}
         with refusals("docker"):
-            return bool(self._api.containers(all=True, filters=label) or self._api.networks(filters=label))
+            marked = self._api.containers(all=True, filters=label) or self._api.networks(filters=label)
+            return bool(marked or self._api.images(images.node_tag(images.build_root()), quiet=True))
 
     def taken(self) -> list[IPv4Network]:
         """The subnets of the engine's networks."""
