@@ -13,7 +13,7 @@ import pytest
 from lab.engine.base import unheard
 from lab.engine.docker import DockerEngine
 from tests.engines.daemon import Daemon, running
-from tests.engines.roots import NOT_FETCHED, SUITES, NotFetchedError, Suite, root
+from tests.engines.roots import DOCKERS, NOT_FETCHED, SUITES, NotFetchedError, Suite, root
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -30,19 +30,31 @@ def _fetching() -> Iterator[None]:
         yield
 
 
-def brought(suite: Suite, *options: str) -> Iterator[Daemon]:
-    """An engine with the image of nodes in it; the test is skipped where it cannot be fetched, and fails else."""
+def bare(suite: Suite, *options: str) -> Iterator[Daemon]:
+    """An engine without any image; the test is skipped where it cannot be fetched, and fails else."""
     if os.geteuid() != 0:
         pytest.skip("an engine in namespaces of its own takes root")
-    image = DockerEngine().prepare(unheard)
     try:
         with running(suite, *options) as daemon:
-            with subprocess.Popen(["docker", "save", image], stdout=subprocess.PIPE) as saving:
-                load = ["docker", "--host", daemon.host, "load", "--quiet"]
-                subprocess.run(load, stdin=saving.stdout, stdout=subprocess.DEVNULL, check=True)
             yield daemon
     except NotFetchedError as error:
         pytest.skip(f"{NOT_FETCHED}: {suite.name}: {error}")
+
+
+def brought(suite: Suite, *options: str) -> Iterator[Daemon]:
+    """The same, with the image of nodes in it."""
+    for daemon in bare(suite, *options):
+        image = DockerEngine().prepare(unheard)
+        with subprocess.Popen(["docker", "save", image], stdout=subprocess.PIPE) as saving:
+            load = ["docker", "--host", daemon.host, "load", "--quiet"]
+            subprocess.run(load, stdin=saving.stdout, stdout=subprocess.DEVNULL, check=True)
+        yield daemon
+
+
+@pytest.fixture
+def daemon() -> Iterator[Daemon]:
+    """An engine of its own, which a test may kill."""
+    yield from bare(DOCKERS[0])
 
 
 @pytest.fixture(scope="module", params=SUITES, ids=lambda suite: suite.name)

@@ -10,25 +10,13 @@ from pathlib import Path
 import pytest
 
 from tests.engines.conftest import brought
-from tests.engines.daemon import Daemon, running
-from tests.engines.roots import DOCKERS, NOT_FETCHED, NotFetchedError
+from tests.engines.daemon import Daemon
+from tests.engines.roots import DOCKERS
 from tests.integration.test_doctor import doctor
 
 # Nobody, who may read everything so that our own files are no obstacle, but writes to no socket of others.
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 NOBODY += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search", "--"]
-
-
-@pytest.fixture
-def daemon() -> Iterator[Daemon]:
-    """An engine of its own, which a test may kill."""
-    if os.geteuid() != 0:
-        pytest.skip("an engine in namespaces of its own takes root")
-    try:
-        with running(DOCKERS[0]) as found:
-            yield found
-    except NotFetchedError as error:
-        pytest.skip(f"{NOT_FETCHED}: {error}")
 
 
 def as_its_own(daemon: Daemon) -> list[str]:
