@@ -64,7 +64,7 @@ def _tried(guard: Guard) -> Outcome:
             argv, cwd=copy, env={**os.environ, "PYTHONPATH": str(copy)}, text=True, capture_output=True,
             check=False, timeout=SECONDS,
         )  # fmt: skip
-    last = re.sub(r" in [0-9.]+s.*", "", (done.stdout.strip().splitlines() or ["nothing"])[-1])
+    last = re.sub(r" in [0-9.]+s.*", "", ((done.stdout or done.stderr).strip().splitlines() or ["nothing"])[-1])
     return Outcome(guard, done.returncode, last)
 
 
