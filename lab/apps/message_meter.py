@@ -1,12 +1,17 @@
 """Times conversations over TCP: to connect, to the first byte, and until the whole message is with the server.
 
-    python3 -m lab.apps.message_meter take --port P --count N
+    python3 -m lab.apps.message_meter take --port P --count N --sizes BYTES,BYTES
     python3 -m lab.apps.message_meter give HOST --port P --count N --sizes BYTES,BYTES [--rest SECONDS]
 
-A round is a message of each size, one after another, each on a connection of its own. `take` counts messages, `give`
-rounds. Each says a line of JSON for each message, when all are over: who reads it would take the machine's time
-meanwhile. The server says `ready` before. Times are CLOCK_MONOTONIC in ns, which is the same on all nodes of one
-machine, so that the two sides can be held against each other.
+A round is a message of each size, one after another, each on a connection of its own; there are N rounds. Each side
+says a line of JSON for each message, when all are over: who reads it would take the machine's time meanwhile. The
+server says `ready` before. Times are CLOCK_REALTIME in ns, which is the same on all nodes of one machine, so that the
+two sides can be held against each other.
+
+What the server tells is when its kernel had the segments, not when its program heard of them: that is for the scheduler
+to say, which wakes a program after 30 µs or after 150, with one segment or with all. The first byte is read by itself,
+for the kernel tells the stamp of the last segment that a call has read. And the server closes first, for a FIN that
+comes behind a segment which nobody has read yet would leave that its own stamp (`tcp_try_coalesce()` in Linux).
 """
 
 from __future__ import annotations
@@ -20,21 +25,26 @@ import threading
 import time
 from collections.abc import Sequence
 
+from lab.apps.meter import SO_TIMESTAMPNS, stamps
+
 PIECE = 1 << 16
+ROOM_FOR_A_STAMP = 128  # bytes of ancillary data
 PATIENCE_SECONDS = 170.0  # a connection that makes no progress for so long is lost
+_UNTIL_ACKNOWLEDGED = struct.pack("ii", 1, int(PATIENCE_SECONDS))  # struct linger, socket(7)
 _RETRANSMISSIONS = struct.Struct("=100xI")  # tcpi_total_retrans in struct tcp_info (linux/tcp.h)
 
 
-def take(port: int, count: int) -> None:
-    """Take so many messages, each on a connection of its own, and close when the client has."""
+def take(port: int, count: int, sizes: Sequence[int]) -> None:
+    """Take so many rounds of messages, each on a connection of its own, and close when all of it is there."""
     with socket.create_server(("", port), backlog=1) as listener:
         listener.settimeout(PATIENCE_SECONDS)
+        listener.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)  # whom it accepts has it, too
         print("ready", flush=True)
         said = []
-        for _ in range(count):
+        for size in list(sizes) * count:
             with listener.accept()[0] as client:
                 client.settimeout(PATIENCE_SECONDS)
-                said.append(_taken(client))
+                said.append(_taken(client, size))
     _say(said)
 
 
@@ -43,20 +53,25 @@ def _say(messages: Sequence[dict[str, int]]) -> None:
         print(json.dumps(each))
 
 
-def _taken(client: socket.socket) -> dict[str, int]:
-    first = last = received = 0
-    while piece := client.recv(PIECE):
-        last = time.monotonic_ns()
-        first = first or last
-        received += len(piece)
+def _taken(client: socket.socket, size: int) -> dict[str, int]:
+    received, first = _read(client, 1)
+    last = first
+    while received < size:
+        more, last = _read(client, size - received)
+        received += more
     return {"first": first, "last": last, "received": received}
 
 
-def give(place: tuple[str, int], count: int, sizes: Sequence[int], rest: float) -> None:
-    """Bring so many rounds of messages, each `rest` seconds after whatever was before.
+def _read(client: socket.socket, most: int) -> tuple[int, int]:
+    """How many bytes there were, and the stamp of the last segment among them."""
+    piece, ancillary, _, _ = client.recvmsg(min(most, PIECE), ROOM_FOR_A_STAMP)
+    if not piece:
+        raise ConnectionError("the client closed before the message was there")
+    return len(piece), stamps(ancillary)[0]
 
-    By then its last acknowledgement has left the links, of which nobody is told.
-    """
+
+def give(place: tuple[str, int], count: int, sizes: Sequence[int], rest: float) -> None:
+    """Bring so many rounds of messages, each `rest` seconds after the last acknowledgement of the one before."""
     pause = threading.Event()
     said = []
     for size in list(sizes) * count:
@@ -70,11 +85,11 @@ def _given(place: tuple[str, int], message: bytes) -> dict[str, int]:
     with socket.socket() as server:
         server.settimeout(PATIENCE_SECONDS)
         server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # the last segment shall not wait
-        begun = time.monotonic_ns()
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _UNTIL_ACKNOWLEDGED)
+        begun = time.time_ns()
         server.connect(place)
-        connected = time.monotonic_ns()
+        connected = time.time_ns()
         server.sendall(message)
-        server.shutdown(socket.SHUT_WR)
         while server.recv(PIECE):
             pass
         info = server.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _RETRANSMISSIONS.size)
@@ -94,14 +109,14 @@ def main() -> None:
         own = sides.add_parser(side)
         if side == "give":
             own.add_argument("host")
-            own.add_argument("--sizes", type=_sizes, required=True, help="bytes of each message, with commas between")
-            own.add_argument("--rest", type=float, default=0.0, help="seconds before each")
+            own.add_argument("--rest", type=float, default=0.0, help="seconds before each message")
         own.add_argument("--port", type=int, required=True)
-        own.add_argument("--count", type=int, required=True, help="messages to take, or rounds to give")
+        own.add_argument("--count", type=int, required=True, help="rounds")
+        own.add_argument("--sizes", type=_sizes, required=True, help="bytes of a round's messages, with commas between")
     words = parser.parse_args()
     try:
         if words.side == "take":
-            take(words.port, words.count)
+            take(words.port, words.count, words.sizes)
         else:
             give((words.host, words.port), words.count, words.sizes, words.rest)
     except OSError as error:

@@ -112,7 +112,7 @@ def receive(port: int, idle: float, patience: float, skip: int, count: int = 0, 
                 data, ancillary, _, _ = listener.recvmsg(65_535, 128)
                 listener.settimeout(idle)
                 if len(data) >= SEQUENCE.size:  # others may knock here too
-                    seen.append((SEQUENCE.unpack_from(data)[0], len(data) + HEADERS, *_stamps(ancillary)))
+                    seen.append((SEQUENCE.unpack_from(data)[0], len(data) + HEADERS, *stamps(ancillary)))
     return summarise(without_damaged(seen, overflows() - before), skip, arrivals=arrivals)
 
 
@@ -139,8 +139,8 @@ def without_damaged(seen: Sequence[Seen], overflowed: int) -> list[Seen]:
     return [(number, size, stamp, so_far * kept // dropped) for number, size, stamp, so_far in seen]
 
 
-def _stamps(ancillary: list[tuple[int, int, bytes]]) -> tuple[int, int]:
-    """The kernel's stamp, in ns, and how many datagrams the socket dropped so far."""
+def stamps(ancillary: list[tuple[int, int, bytes]]) -> tuple[int, int]:
+    """The kernel's stamp, in ns of CLOCK_REALTIME, and how many datagrams the socket dropped so far."""
     stamp, refused = 0, 0
     for level, kind, value in ancillary:
         if (level, kind) == (socket.SOL_SOCKET, SO_TIMESTAMPNS):

@@ -13,12 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lab.model import predict
-from lab.model.passing import NO_TIME, Machine, Passing, Step, steps
+from lab.model.passing import NO_TIME, OPENING, Machine, Passing, Step, steps
 from lab.model.plan import LabPlan
 from lab.model.predict import TCP_HEADERS
 from lab.model.tables import FIRST_FLIGHT, first_flight
 
-OPENING = 60  # bytes: IPv4 and TCP with the options of a first segment (RFC 9293, 7323, 2018)
 FIRST_TIMEOUT_SECONDS = 1.0  # RFC 6298, 2.1: an opening that is not answered by then is sent again
 QUICK_ACKS = 16  # segments at the beginning that Linux acknowledges one by one (net/ipv4/tcp_input.c)
 SHORTEST_TIMEOUT_SECONDS = 0.2  # Linux's TCP_RTO_MIN
@@ -119,7 +118,7 @@ class _Conversation:
         self._open(0.0)
         self._passing.run()
         first = self._first + self._machine.first
-        last = max(first, self._last + self._machine.program)  # a program that hears late may hear all at once
+        last = max(first, self._last + self._machine.program)  # one segment has but one time
         return Exchange(self._connected, first, last, self._repeated, self._sure and self._passing.roomy)
 
     def _open(self, time: float, patience: float = FIRST_TIMEOUT_SECONDS) -> None:

@@ -6,14 +6,17 @@ in it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from lab.model import exchange
 from lab.model.exchange import Exchange
 from lab.model.passing import Machine, steps
 from lab.model.plan import LabPlan
-from lab.model.predict import FIRST_FLIGHT, TCP_HEADERS, frame_time
-from lab.model.tables import first_flight
+from lab.model.predict import TCP_HEADERS
+from lab.model.tables import FIRST_FLIGHT, first_flight
+
+HALVINGS = 40  # of a time of a minute, to a tenth of a nanosecond
 
 
 def sizes(plan: LabPlan, client: str, server: str, size: int) -> tuple[int, ...]:
@@ -33,9 +36,9 @@ def sizes(plan: LabPlan, client: str, server: str, size: int) -> tuple[int, ...]
 def share(plan: LabPlan, client: str, server: str, measured: Mapping[int, Exchange]) -> Machine:
     """What the machine takes.
 
-    A call is answered by a kernel: what it takes too long is its frames' on their links, with the waking of one
-    program. One segment tells what a program takes, and several tell for how much longer each keeps a link busy, and
-    how soon the first of them is heard.
+    It is what has to be added for the short messages to take what they took. A call, which a kernel answers, tells how
+    much later a frame is that comes alone. Several segments tell how long the machine works at each, by how much longer
+    they take than one. What is left of either is the client's program.
 
     Args:
         plan: the lab.
@@ -43,17 +46,31 @@ def share(plan: LabPlan, client: str, server: str, measured: Mapping[int, Exchan
         server: who is called.
         measured: what each of the short messages took, by their `sizes`.
     """
-    way, back = steps(plan, client, server), steps(plan, server, client)
-    beyond = [_beyond(took, exchange.over_tcp(plan, client, server, size)) for size, took in sorted(measured.items())]
-    link = beyond[0].connect / (len(way) + len(back))
-    on_links = beyond[0].connect + link * len(way)
-    one, several = beyond[0], beyond[-1]
-    more = max(measured) // min(measured) - 1  # segments behind the first
-    shortest = min(frame_time(step.settings, step.settings.mtu) for step in way)  # no link takes less than nothing
-    frame = max((several.whole - one.whole) / more, -shortest) if more else 0.0
-    return Machine(link, frame, one.whole - on_links, several.first_byte - on_links)
+    one, several = min(measured), max(measured)
+
+    def took(size: int, added: Machine) -> Exchange:
+        return exchange.over_tcp(plan, client, server, size, added)
+
+    def behind(added: Machine) -> float:
+        return took(several, added).whole - took(one, added).whole
+
+    call, more = measured[one].connect, measured[several].whole - measured[one].whole
+    link = _until(lambda link: took(one, Machine(link)).connect >= call, call)
+    frame = _until(lambda frame: behind(Machine(link, frame)) >= more, link)  # no longer than to wake up, too
+    working = Machine(link, frame)
+    return replace(
+        working,
+        program=measured[one].whole - took(one, working).whole,
+        first=measured[several].first_byte - took(several, working).first_byte,
+    )
 
 
-def _beyond(took: Exchange, alone: Exchange) -> Exchange:
-    """How much longer each step took than it does alone."""
-    return Exchange(took.connect - alone.connect, took.first_byte - alone.first_byte, took.whole - alone.whole)
+def _until(enough: Callable[[float], bool], most: float) -> float:
+    """The longest time that is not enough; 0 where any is, and where even `most` is not: then something else lacks."""
+    least = 0.0
+    if not enough(most):
+        return least
+    for _ in range(HALVINGS):
+        middle = (least + most) / 2
+        least, most = (least, middle) if enough(middle) else (middle, most)
+    return least

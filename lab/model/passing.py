@@ -1,7 +1,11 @@
 """How frames pass a way of several links, one after another, as a queue of what happens when. Pure.
 
 Each frame waits until its link is free, is put on it bit by bit, travels, and is taken in whole before the next node
-sends it on. So what queues, queues here too. What the machine itself takes comes on top, where it is given.
+sends it on. So what queues, queues here too.
+
+The machine that all links are made on works beside them, where what it takes is given: it has to wake up, and works at
+one frame after another, of whatever link, in the order in which they come. A frame is over its link when the link has
+brought it and the machine is done with it. So work hides behind a slow link, and a fast one waits for it.
 """
 
 from __future__ import annotations
@@ -15,15 +19,19 @@ from lab.model import predict
 from lab.model.media import ETHERNET_HEADER, Settings
 from lab.model.plan import LabPlan
 
+OPENING = 60  # bytes: IPv4 and TCP with the options of a first segment (RFC 9293, 7323, 2018)
+
 
 @dataclass(frozen=True, slots=True)
 class Machine:
     """What the machine that a lab runs on adds to its media, in seconds: programs, kernels, the shaper.
 
     Attributes:
-        link: for each link that a frame passes.
-        frame: that a link is busy for longer with its largest frame, with shorter ones in proportion.
-        program: from when the last of a message is with a node until its program has it, beyond `link`.
+        link: from when a frame comes that finds the machine idle until it is done with it. A link that takes longer is
+            later by as much, but no more than a short frame takes on it.
+        frame: of work at each frame, on each link, whatever its size.
+        program: for a message beyond its frames on their links: the client's program, once it is connected. Less than
+            nothing where a call finds a machine asleep, and the message that follows finds it awake.
         first: the same for its first byte, where more comes behind it: on a machine that is busy with the rest, later.
     """
 
@@ -65,6 +73,7 @@ class Passing:
         self.roomy = True
         self._machine = machine
         self._free: dict[str, float] = {}  # when each channel is
+        self._done = 0.0  # when the machine is, with all frames so far
         self._due: list[tuple[float, int, Callable[[float], None]]] = []
         self._number = itertools.count()
 
@@ -89,6 +98,9 @@ class Passing:
         waiting = (begin - time) * settings.rate / 8 + packet + ETHERNET_HEADER
         self.roomy = self.roomy and waiting <= settings.queue
         gone = begin + predict.frame_time(settings, packet)
-        self._free[step.channel] = gone + self._machine.frame * (packet + ETHERNET_HEADER) / settings.frame
-        there = gone + predict.propagation(settings)[0] + self._machine.link
+        self._free[step.channel] = gone
+        self._done = max(time + self._machine.link, self._done + self._machine.frame)
+        travel = predict.propagation(settings)[0]
+        late = min(self._machine.link, predict.frame_time(settings, OPENING) + travel)
+        there = max(self._done, gone + travel + late)
         self.at(there, lambda now: self.send(now, rest, packet, then))

@@ -13,12 +13,12 @@ from statistics import NormalDist
 
 from lab.model.media import ETHERNET_HEADER, Settings
 from lab.model.plan import LabPlan
+from lab.model.tables import FIRST_FLIGHT
 
 UDP_HEADERS = 28  # bytes: IPv4 (RFC 791) and UDP (RFC 768)
 ICMP_HEADERS = 28  # bytes: IPv4 and an echo's header (RFC 792)
 TCP_HEADERS = 52  # bytes: IPv4, TCP (RFC 9293) and its timestamps option, padded (RFC 7323)
 SEGMENTS_PER_ACK = 2  # RFC 9293, 3.8.6.3: at least every second full segment is acknowledged
-FIRST_FLIGHT = 10  # segments (RFC 6928); where more are on their way, TCP has to find out how many (HyStart)
 ACK_PATIENCE = 0.04  # seconds that Linux waits for it (TCP_DELACK_MIN in include/net/tcp.h)
 _MEDIAN = math.sqrt(math.pi / 2)  # how much more a median scatters than a mean, of normal values
 LOSS_OF_FORMULAS = 0.02  # above it time-outs dominate, which they leave out (Padhye et al. 1998, fig. 7)

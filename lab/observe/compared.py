@@ -79,6 +79,7 @@ def _notes(rows: Sequence[Row]) -> Iterable[str]:
     allowed = f"within {SHARE:.0%} of alone + machine ({SHARE_WITH_CHANCE:.0%} with chance)".replace("%", " %")
     yield f"as predicted: {allowed}, or {say_time(NOISE_SECONDS)}"
     yield "machine: by short messages in between; programs, kernels, shaper"
+    yield "first byte, whole: until the server's kernel has it, by the kernel's stamp"
     if not all(row.machine for row in rows):
         yield "?: not known where delays are by chance; predicted is what the medium takes"
     if any(row.measured.again for row in rows):

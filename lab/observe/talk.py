@@ -16,7 +16,7 @@ from lab.model.plan import LabPlan
 from lab.observe.stage import Stage
 
 PORT = 11_268
-MEASURED_SECONDS, MOST_ROUNDS = 20.0, 301
+MEASURED_SECONDS, MOST_ROUNDS = 15.0, 601
 REST_SECONDS = 2e-3  # at least, so that each finds both nodes asleep
 START_SECONDS = 30.0
 BUSY_SECONDS = 0.1  # of a busy machine, for each message
@@ -25,7 +25,7 @@ METER = ("python3", "-m", "lab.apps.message_meter")
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Interquartile means of several conversations, in seconds from the client's call on.
+    """Interquartile means of several conversations, in seconds from the client's call until a kernel has what came.
 
     Attributes:
         again: segments that were sent again, in all rounds together.
@@ -92,14 +92,14 @@ def measure(lab: Lab, talk: Talk) -> tuple[Measured, dict[int, Exchange]]:
     def hear(name: str, stream: str, line: str) -> None:
         (said[name] if stream == "stdout" else complaints).append(line)
 
-    port, count = ["--port", str(PORT)], talk.rounds * len(talk.sizes)
-    sizes = ["--sizes", ",".join(map(str, talk.sizes)), "--rest", f"{talk.rest:.6f}"]
+    sizes = ",".join(map(str, talk.sizes))
+    rounds = ["--port", str(PORT), "--count", str(talk.rounds), "--sizes", sizes]
     with Stage(lab, hear) as stage:
-        taker = stage.start(talk.server, talk.server, [*METER, "take", *port, "--count", str(count)])
+        taker = stage.start(talk.server, talk.server, [*METER, "take", *rounds])
         stage.pass_on(lambda: taker.spoke or taker.ended, START_SECONDS)
-        giving = [*METER, "give", talk.server, *port, "--count", str(talk.rounds), *sizes]
+        giving = [*METER, "give", talk.server, *rounds, "--rest", f"{talk.rest:.6f}"]
         giver = stage.start(talk.client, talk.client, giving)
-        limit = START_SECONDS + 3 * talk.rounds * talk.round + BUSY_SECONDS * count
+        limit = START_SECONDS + talk.rounds * (3 * talk.round + BUSY_SECONDS * len(talk.sizes))
         ended = stage.pass_on(lambda: giver.ended and taker.ended, limit)
     if not ended or giver.code or taker.code:
         why = "; ".join(complaints)[-300:] or f"it took more than {limit:.0f} s"
