@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -48,6 +49,7 @@ def run(
     talk = conversation.arrange(lab, programs, message, patience=server_may_go_on, **given)
     if not message:
         talk = replace(talk, message=ask("Give message : "))
+    _tell_cuts(lab, talk.server, [talk.client])
     outcome = conversation.hold(lab, talk, report.speaker(out, (talk.server, talk.client)))
     if not outcome.good:
         raise Exit(report.outcome(talk, outcome), code=CheckError.exit_code)
@@ -56,6 +58,7 @@ def run(
 def _run_own(lab: Lab, programs: list[str], patience: float, timeout: float) -> None:
     """Run somebody's own programs; the first exit code that is not 0 is passed on."""
     placed = own.name(own.read(lab, text) for text in programs)
+    _tell_cuts(lab, placed[0].node, [each.node for each in placed[1:] if each.node != placed[0].node])
     speaker = report.speaker(out, tuple(each.name for each in placed))
     endings = own.perform(lab, placed, speaker, timeout=timeout, patience=patience)
     for line in own.remarks(endings, timeout):
@@ -65,9 +68,17 @@ def _run_own(lab: Lab, programs: list[str], patience: float, timeout: float) -> 
 
 
 def _play(play: gathering.Gathering, lab: Lab) -> None:
+    _tell_cuts(lab, play.server, play.clients)
     codes = gathering.hold(lab, play, report.speaker(out, (play.server, *play.clients)))
     if wrong := gathering.failure(codes):
         raise Exit(wrong, code=CheckError.exit_code)
+
+
+def _tell_cuts(lab: Lab, server: str, clients: Iterable[str]) -> None:
+    """Say what a client cannot get over, before it waits for the server; it goes on, for a link may be healed."""
+    now = lab.status().now
+    for line in dict.fromkeys(line for client in clients for line in report.cut_notes(now, server, client)):
+        err.print(line, markup=False)
 
 
 def _one(clients: list[str]) -> str:

@@ -156,6 +156,20 @@ def parted_text(now: LabPlan) -> str:
     return f"no way is left between {', '.join([*shown, *more])}" if pairs else ""
 
 
+def cut_between(now: LabPlan, one: str, other: str) -> list[LinkPlan]:
+    """The links that are cut on the way from one node to another, or on the way back; not those that are gone round.
+
+    Args:
+        now: what is in force.
+        one: a node.
+        other: another one.
+    """
+    hops = (*now.routing.path(one, other), *now.routing.path(other, one))
+    changes = ((hop, now.link(hop.link).change) for hop in hops)
+    cut = (hop for hop, change in changes if not change.reroute and (change.cut | change.mute) & {hop.node, hop.to})
+    return [now.link(name) for name in dict.fromkeys(hop.link for hop in cut)]
+
+
 def healed(link: Link, before: Change, tap: str | None = None) -> Change:
     """A link's change after it was put together again; settings stay."""
     ends = {check_end(link, tap)} if tap and link.is_bus else set(link.ends)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from itertools import cycle
 from typing import Any
@@ -209,6 +209,14 @@ def speaker(console: Console, nodes: tuple[str, ...]) -> Callable[[str, str, str
         console.print(Text.assemble(start, (plain(line), style)), soft_wrap=True)
 
     return speak
+
+
+def cut_notes(now: LabPlan, server: str, client: str) -> Iterator[str]:
+    """A line for each cut link that a conversation would have to pass, and how it is joined."""
+    name = "" if now.name == "lab" else f" --name {now.name}"
+    for link in steering.cut_between(now, client, server):
+        what = f"{link.name} is {steering.cut_text(link)}, and lies between {client} and {server}"
+        yield typed(f"note: {what}\n  next: ./inv heal {link.name}{name}")
 
 
 def outcome(talk: Conversation, result: Outcome) -> str:

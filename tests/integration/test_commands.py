@@ -91,6 +91,25 @@ def test_a_lost_datagram_is_told(star: Bench) -> None:
     assert "1024 to 65535" in done.stdout + done.stderr
 
 
+def test_a_run_over_a_cut_link_tells_of_it_and_waits(star: Bench) -> None:
+    """What to type is said at once; the client's call gets through when the link is joined, and the run ends well."""
+    link, name = star.lab.link("h1-hub"), star.lab.name
+    link.cut()
+    words = ("--server", "h1", "--client", "h2", "--message", "x", "--name", name)
+    argv = command("run", "tcp", *words)
+    pipe = subprocess.PIPE
+    with subprocess.Popen(argv, cwd=ROOT, text=True, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe) as run:
+        try:
+            assert run.stderr
+            assert run.stderr.readline() == "note: h1-hub is cut, and lies between h2 and h1\n"
+            assert run.stderr.readline() == f"  next: ./inv heal h1-hub --name {name}\n"
+        finally:
+            link.heal()
+        out, _ = run.communicate(timeout=PATIENCE)
+    assert run.returncode == 0
+    assert "server received  x" in out
+
+
 def test_a_bus_leaves_no_medium_device(name: str) -> None:
     """The device that carries a bus's rate is in the host's namespace: `down` removes it too."""
     with Lab.up(LabSpec(name=name, topology="bus", nodes=2), "docker") as lab:

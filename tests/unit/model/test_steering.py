@@ -275,6 +275,22 @@ def test_a_bus_that_lost_a_tap_still_joins_the_others() -> None:
     assert _parted(BUS, bus=_cut(BUS, "bus", "h2")) == ("no way is left between h1 and h2, h2 and h3, h2 and h4")
 
 
+def _between(plan: LabPlan, one: str, other: str, **cut: Change) -> list[str]:
+    now = steering.in_force(plan, {name.replace("_", "-"): each for name, each in cut.items()})
+    return [link.name for link in steering.cut_between(now, one, other)]
+
+
+def test_what_is_cut_between_two_nodes() -> None:
+    """There or back; on a bus by a tap of one of the two; nothing where a ring goes the other way round."""
+    assert _between(STAR, "h1", "h2", h1_hub=_cut(STAR, "h1-hub"), h3_hub=_cut(STAR, "h3-hub")) == ["h1-hub"]
+    assert _between(STAR, "h2", "h1", h1_hub=_cut(STAR, "h1-hub", sender="h1")) == ["h1-hub"]
+    assert _between(BUS, "h1", "h3", bus=_cut(BUS, "bus", "h2")) == []
+    assert _between(BUS, "h2", "h3", bus=_cut(BUS, "bus", "h2")) == ["bus"]
+    both = {"n1_n2": _cut(RING, "n1-n2"), "n4_n1": _cut(RING, "n4-n1")}
+    assert _between(RING, "n1", "n3", **both) == ["n1-n2", "n4-n1"]
+    assert _between(RING, "n1", "n3", n4_n1=replace(both["n4_n1"], reroute=True)) == []
+
+
 def test_the_agent_is_told_what_differs_and_no_more() -> None:
     """One link, its ends, the one direction; and no routes where they stay."""
     now = steering.in_force(STAR, {"h1-hub": _altered("rate=5mbit", sender="h1")})

@@ -16,6 +16,8 @@ from lab.engine.base import LabRecord
 from lab.engine.owner import Owner
 from lab.errors import EngineError, LabError, SpecError
 from lab.lab import Status
+from lab.model import steering
+from lab.model.change import UNCHANGED
 from lab.model.drift import differences
 from lab.model.media import MEDIA
 from lab.model.plan import LabPlan, LabSpec, decide
@@ -261,6 +263,16 @@ def test_a_conversation_that_failed_is_told_by_who_failed(result: Outcome, text:
     talk = Conversation(protocol="tcp", server="h1", client="h2", message="m", patience=2.5)
     assert not result.good
     assert report.outcome(talk, result).startswith(text)
+
+
+@pytest.mark.parametrize(("lab", "words"), [("lab", ""), ("my-lab", " --name my-lab")])
+def test_a_cut_on_a_conversations_way_is_told(lab: str, words: str) -> None:
+    """With what joins it, ready to paste; a link that is not between the two is not told."""
+    plan = decide(LabSpec(name=lab, nodes=3))
+    cut = {name: steering.cut(plan.link(name).link, UNCHANGED) for name in ("h1-hub", "h3-hub")}
+    [note] = report.cut_notes(steering.in_force(plan, cut), "h1", "h2")
+    assert note == f"note: h1-hub is cut, and lies between h2 and h1\n  next: ./inv heal h1-hub{words}"
+    assert not list(report.cut_notes(plan, "h1", "h2"))
 
 
 @pytest.mark.parametrize("name", MEDIA)
