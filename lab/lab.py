@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Network
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from lab import making
 from lab.engine.base import NEVER_STARTED, Engine, LabRecord, Process, Say, unheard
 from lab.engine.owner import Owner
 from lab.engine.select import engines, holder, select
-from lab.errors import EngineError, NameTakenError, PoolError, TransitError, UnknownLabError, WordsError
+from lab.errors import EngineError, NameTakenError, UnknownLabError, WordsError
 from lab.links import TRIES as CHANGES
-from lab.links import LiveLink, altered, carries, joining, look, steer
+from lab.links import LiveLink, altered, joining, look, steer
 from lab.model import steering, wiring
 from lab.model.drift import Difference, cut_differences, differences
 from lab.model.plan import LabPlan, LabSpec, check_name, check_words, decide, pool_of, same_lab, summary
@@ -23,7 +23,6 @@ from lab.nodes import LiveNode
 from lab.programs import Running
 
 PATIENCE_SECONDS = 120.0  # of `down` with somebody who is at work on the lab
-TRIES = 8  # of blocks of addresses that others took while we looked
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +79,7 @@ class Lab:
         with chosen.claim(spec.name, "up", say) as abandoned:
             lab = cls._there(spec, chosen, say, abandoned=abandoned)
             if lab is None:
-                return cls._create(spec, chosen, say, owner)
+                return cls(chosen, making.make(chosen, spec, say, owner))
             say(f"{spec.name} is there already")
             lab.mend(say)
             return lab
@@ -138,82 +137,6 @@ class Lab:
             )
         return there
 
-    @classmethod
-    def _create(cls, spec: LabSpec, engine: Engine, say: Say, owner: Owner | None) -> Self:
-        """Make nodes and links, then wire them. Another block of addresses is tried where somebody took ours."""
-        refused: list[IPv4Network] = []
-        for attempt in range(TRIES):
-            taken = engine.taken()
-            plan = decide(spec, [*taken, *refused])
-            _check_pool(plan, taken)
-            plan = replace(plan, spec=replace(spec, pool=str(plan.addresses.block)))
-            lab = cls(engine, plan)
-            try:
-                engine.create(plan, say, owner)
-            except PoolError:
-                if spec.pool or attempt == TRIES - 1:
-                    raise
-                refused.append(plan.addresses.block)
-                continue
-            try:
-                lab._wire(plan, say)
-            except BaseException:
-                say("removing what was made")
-                engine.remove(spec.name)
-                raise
-            return lab
-        raise AssertionError  # the last attempt returns or raises
-
-    def _wire(self, plan: LabPlan, say: Say, was: dict[str, str] | None = None) -> bool:
-        """Have the agent wire and shape everything, and start the software wire where links need it.
-
-        Args:
-            plan: what shall be in force.
-            say: takes a line for each step.
-            was: what the links are believed to remember, where the lab is only to be mended; else packets shall be
-                seen to pass before links are shaped.
-
-        Returns:
-            Whether it was done: nothing is, where somebody has changed a link meanwhile.
-        """
-        say("wiring and shaping")
-        document = wiring.document(plan, "wire")
-        answer = self.engine.agent(self.name, document if was is None else document | {"probes": [], "was": was})
-        if "stale" in answer:
-            return False
-        if answer["unanswered"]:
-            raise self._no_transit(answer)
-        wire = answer["wire"]
-        if wire["links"] and not carries(self.engine.ask_wire(self.name, {"op": "stats"}), wire):
-            say(f"starting the software wire for {counted(len(wire['links']), 'link')}")
-            self.engine.start_wire(self.name, wire)
-        self._prove(plan, answer)
-        return True
-
-    def _prove(self, plan: LabPlan, live: dict[str, Any]) -> None:
-        """Hold what was read back after wiring against the plan.
-
-        Raises:
-            EngineError: something could not be set as it shall be.
-        """
-        live = look(self.engine, plan, live)
-        running = {node.name: "running" for node in plan.nodes}
-        if found := differences(plan, running, live):
-            more = f", and {len(found) - 1} more" if len(found) > 1 else ""
-            raise EngineError(f"it was wired, and yet: {found[0]}{more}", where=self.name, remedy="./inv up again")
-
-    def _no_transit(self, answer: dict[str, Any]) -> TransitError:
-        ways = ", ".join(probe["why"] for probe in answer["unanswered"][:4])
-        facts = self.engine.facts()
-        if answer["bridge_firewall"]:
-            cause = "bridged frames pass the host's firewall here (br_netfilter), and it seems to drop them"
-            opening = "sudo iptables -I FORWARD -s 198.18.0.0/15 -d 198.18.0.0/15 -j ACCEPT"
-            remedy = f"{opening}, then again; if it does not help, sudo ./inv doctor names the rule"
-        else:
-            cause = f"{facts.name} {facts.version} may isolate its networks in a way that we do not know"
-            remedy = "--engine netns needs no Docker (Linux, as root); or try a newer Docker"
-        return TransitError(f"no packet passes on {ways}: {cause}", where=self.name, remedy=remedy)
-
     def _missing(self, record: LabRecord) -> list[str]:
         nodes = [node.name for node in self.plan.nodes if record.nodes.get(node.name) != "running"]
         return nodes + [link.name for link in self.plan.links if link.name not in record.links]
@@ -269,7 +192,7 @@ class Lab:
             cuts = cut_differences(status.now, changed)
             if status.differences:
                 say(f"mending {counted(len(status.differences), 'difference')}")
-                if not self._wire(steering.in_force(self.plan, changed), say, was=status.live["lines"]):
+                if not making.wire(self.engine, steering.in_force(self.plan, changed), say, was=status.live["lines"]):
                     continue
             elif cuts:
                 meant = {cut.where: join[cut.where] for cut in cuts}
@@ -354,13 +277,3 @@ def remove(engine: Engine, name: str, say: Say = unheard) -> int:
         return 0
     with engine.claim(name, "down", say, patience=PATIENCE_SECONDS) as abandoned:
         return engine.remove(name, abandoned=abandoned)
-
-
-def _check_pool(plan: LabPlan, taken: list[IPv4Network]) -> None:
-    for network in taken:
-        if network.overlaps(plan.addresses.block):
-            raise PoolError(
-                f"{plan.addresses.block} overlaps {network}, which the engine uses already",
-                where="--pool",
-                remedy="leave --pool out, and a free block is found",
-            )
