@@ -8,10 +8,14 @@ says a line of JSON for each message, when all are over: who reads it would take
 server says `ready` before. Times are CLOCK_REALTIME in ns, which is the same on all nodes of one machine, so that the
 two sides can be held against each other.
 
-What the server tells is when its kernel had the segments, not when its program heard of them: that is for the scheduler
-to say, which wakes a program after 30 µs or after 150, with one segment or with all. The first byte is read by itself,
-for the kernel tells the stamp of the last segment that a call has read. And the server closes first, for a FIN that
-comes behind a segment which nobody has read yet would leave that its own stamp (`tcp_try_coalesce()` in Linux).
+What the server tells is when its kernel had the segments, not when its program heard of them: that is for the
+scheduler to say, which wakes a program after 30 µs or after 150, with one segment or with all. A call of recvmsg()
+tells the stamp of the furthest segment that it read. So the first byte is read by itself, and the rest in pieces that
+no two whole segments fit into, of which the latest counts: one that was sent again comes after those behind it.
+
+What Linux joins to a segment that nobody has read yet gives that its own stamp (`tcp_try_coalesce()`). A FIN does, so
+the server closes first. So does a short last segment, of 150 bytes or so; and more where links are not made by the
+software wire, whose frames are not joined. Then the first of two segments counts as later than it was.
 """
 
 from __future__ import annotations
@@ -25,11 +29,10 @@ import threading
 import time
 from collections.abc import Sequence
 
-from lab.apps.meter import SO_TIMESTAMPNS, stamps
+from lab.apps.meter import ANCILLARY, SO_TIMESTAMPNS, stamps
 
 PIECE = 1 << 16
-ROOM_FOR_A_STAMP = 128  # bytes of ancillary data
-PATIENCE_SECONDS = 170.0  # a connection that makes no progress for so long is lost
+PATIENCE_SECONDS = 170.0  # of a server for the next call, or for more of a message; of a client for the call's answer
 _UNTIL_ACKNOWLEDGED = struct.pack("ii", 1, int(PATIENCE_SECONDS))  # struct linger, socket(7)
 _RETRANSMISSIONS = struct.Struct("=100xI")  # tcpi_total_retrans in struct tcp_info (linux/tcp.h)
 
@@ -54,20 +57,17 @@ def _say(messages: Sequence[dict[str, int]]) -> None:
 
 
 def _taken(client: socket.socket, size: int) -> dict[str, int]:
-    received, first = _read(client, 1)
-    last = first
+    segment = client.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG)
+    received, told = 0, []
     while received < size:
-        more, last = _read(client, size - received)
-        received += more
-    return {"first": first, "last": last, "received": received}
-
-
-def _read(client: socket.socket, most: int) -> tuple[int, int]:
-    """How many bytes there were, and the stamp of the last segment among them."""
-    piece, ancillary, _, _ = client.recvmsg(min(most, PIECE), ROOM_FOR_A_STAMP)
-    if not piece:
-        raise ConnectionError("the client closed before the message was there")
-    return len(piece), stamps(ancillary)[0]
+        piece, ancillary, _, _ = client.recvmsg(min(size - received, segment) if received else 1, ANCILLARY)
+        if not piece:
+            raise ConnectionError("the client closed before the message was there")
+        received += len(piece)
+        told.append(stamps(ancillary)[0])
+    if not any(told):
+        raise OSError("the kernel does not stamp what comes over TCP")
+    return {"first": next(filter(None, told)), "last": max(told)}  # where part of a segment has none, its end has
 
 
 def give(place: tuple[str, int], count: int, sizes: Sequence[int], rest: float) -> None:
@@ -85,20 +85,24 @@ def _given(place: tuple[str, int], message: bytes) -> dict[str, int]:
     with socket.socket() as server:
         server.settimeout(PATIENCE_SECONDS)
         server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # the last segment shall not wait
-        server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _UNTIL_ACKNOWLEDGED)
         begun = time.time_ns()
         server.connect(place)
         connected = time.time_ns()
+        server.settimeout(None)  # who called this program knows how long a message may take
         server.sendall(message)
         while server.recv(PIECE):
             pass
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _UNTIL_ACKNOWLEDGED)
         info = server.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _RETRANSMISSIONS.size)
     [again] = _RETRANSMISSIONS.unpack(info)
     return {"begun": begun, "connected": connected, "again": again}
 
 
 def _sizes(words: str) -> tuple[int, ...]:
-    return tuple(int(word) for word in words.split(","))
+    found = tuple(int(word) for word in words.split(","))
+    if min(found) < 1:
+        raise ValueError(words)
+    return found
 
 
 def main() -> None:

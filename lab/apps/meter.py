@@ -31,6 +31,7 @@ from pathlib import Path
 
 SO_TIMESTAMPNS = 35  # asm-generic/socket.h; Python's socket module lacks it
 SO_RXQ_OVFL = 40  # the same
+ANCILLARY = 128  # bytes, for what both tell
 HEADERS = 14 + 20 + 8  # bytes: Ethernet, IPv4, UDP
 SEQUENCE = struct.Struct("!Q")
 PACE = 0.002  # seconds between two bursts of a paced train
@@ -109,10 +110,11 @@ def receive(port: int, idle: float, patience: float, skip: int, count: int = 0, 
         seen: list[Seen] = []
         with contextlib.suppress(TimeoutError):
             while not seen or seen[-1][0] + 1 != count:
-                data, ancillary, _, _ = listener.recvmsg(65_535, 128)
+                data, ancillary, _, _ = listener.recvmsg(65_535, ANCILLARY)
                 listener.settimeout(idle)
                 if len(data) >= SEQUENCE.size:  # others may knock here too
-                    seen.append((SEQUENCE.unpack_from(data)[0], len(data) + HEADERS, *stamps(ancillary)))
+                    stamp, dropped = stamps(ancillary)
+                    seen.append((SEQUENCE.unpack_from(data)[0], len(data) + HEADERS, stamp or time.time_ns(), dropped))
     return summarise(without_damaged(seen, overflows() - before), skip, arrivals=arrivals)
 
 
@@ -140,7 +142,7 @@ def without_damaged(seen: Sequence[Seen], overflowed: int) -> list[Seen]:
 
 
 def stamps(ancillary: list[tuple[int, int, bytes]]) -> tuple[int, int]:
-    """The kernel's stamp, in ns of CLOCK_REALTIME, and how many datagrams the socket dropped so far."""
+    """The kernel's stamp, in ns of CLOCK_REALTIME, 0 where there is none; and how many datagrams the socket dropped."""
     stamp, refused = 0, 0
     for level, kind, value in ancillary:
         if (level, kind) == (socket.SOL_SOCKET, SO_TIMESTAMPNS):
@@ -148,7 +150,7 @@ def stamps(ancillary: list[tuple[int, int, bytes]]) -> tuple[int, int]:
             stamp = seconds * 1_000_000_000 + nanoseconds
         elif (level, kind) == (socket.SOL_SOCKET, SO_RXQ_OVFL):
             (refused,) = struct.unpack("I", value)
-    return stamp or time.time_ns(), refused
+    return stamp, refused
 
 
 def summarise(seen: Sequence[Seen], skip: int = 1, *, arrivals: bool = False) -> Passage:

@@ -118,7 +118,7 @@ class _Conversation:
         self._open(0.0)
         self._passing.run()
         first = self._first + self._machine.first
-        last = max(first, self._last + self._machine.program)  # one segment has but one time
+        last = max(first, self._last + self._machine.program)  # no message is whole before its first byte
         return Exchange(self._connected, first, last, self._repeated, self._sure and self._passing.roomy)
 
     def _open(self, time: float, patience: float = FIRST_TIMEOUT_SECONDS) -> None:

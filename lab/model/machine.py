@@ -17,13 +17,14 @@ from lab.model.predict import TCP_HEADERS
 from lab.model.tables import FIRST_FLIGHT, first_flight
 
 HALVINGS = 40  # of a time of a minute, to a tenth of a nanosecond
+STEPS, DIGITS = 20, 9  # from 0 to the longest time; of seconds: a nanosecond makes no difference
 
 
 def sizes(plan: LabPlan, client: str, server: str, size: int) -> tuple[int, ...]:
     """How many bytes the short messages have that tell of the machine beside one of `size` bytes.
 
     One full segment, and, where the message has more than one, as many as it has, of those that TCP's first flight
-    holds: how late the first is heard depends on what comes behind it. Up to there none is just as long as the message,
+    holds: how late the first is there depends on what comes behind it. Up to there none is just as long as the message,
     but for one of one segment, or of a whole first flight: what would be predicted then is what was measured.
     """
     way = steps(plan, client, server)
@@ -38,7 +39,8 @@ def share(plan: LabPlan, client: str, server: str, measured: Mapping[int, Exchan
 
     It is what has to be added for the short messages to take what they took. A call, which a kernel answers, tells how
     much later a frame is that comes alone. Several segments tell how long the machine works at each, by how much longer
-    they take than one. What is left of either is the client's program.
+    they take than one; to wake up and work is no shorter than that. What is left of one segment, and of the first of
+    several, is the client's program, of which the call has some already: it wakes up to hear the answer.
 
     Args:
         plan: the lab.
@@ -56,7 +58,7 @@ def share(plan: LabPlan, client: str, server: str, measured: Mapping[int, Exchan
 
     call, more = measured[one].connect, measured[several].whole - measured[one].whole
     link = _until(lambda link: took(one, Machine(link)).connect >= call, call)
-    frame = _until(lambda frame: behind(Machine(link, frame)) >= more, link)  # no longer than to wake up, too
+    frame = _nearest(lambda frame: behind(Machine(link, frame)), more, link)
     working = Machine(link, frame)
     return replace(
         working,
@@ -66,11 +68,23 @@ def share(plan: LabPlan, client: str, server: str, measured: Mapping[int, Exchan
 
 
 def _until(enough: Callable[[float], bool], most: float) -> float:
-    """The longest time that is not enough; 0 where any is, and where even `most` is not: then something else lacks."""
+    """The longest time that is not enough; 0 where that is."""
     least = 0.0
-    if not enough(most):
-        return least
     for _ in range(HALVINGS):
         middle = (least + most) / 2
         least, most = (least, middle) if enough(middle) else (middle, most)
     return least
+
+
+def _nearest(outcome: Callable[[float], float], wanted: float, most: float) -> float:
+    """The time, up to `most`, whose outcome is nearest; the shortest of those as near.
+
+    Several can be, for a little more work may change the order of frames, and much is hidden behind a slow link.
+    """
+    best, step = most / 2, most / STEPS
+    for _ in range(2):  # first among all, then around the best of them
+        times = [best + step * number for number in range(-STEPS // 2, STEPS // 2 + 1)]
+        within = [time for time in times if 0 <= time <= most]
+        best = min(within, key=lambda time: (round(abs(outcome(time) - wanted), DIGITS), time))
+        step /= STEPS / 2
+    return best

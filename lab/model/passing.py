@@ -4,8 +4,9 @@ Each frame waits until its link is free, is put on it bit by bit, travels, and i
 sends it on. So what queues, queues here too.
 
 The machine that all links are made on works beside them, where what it takes is given: it has to wake up, and works at
-one frame after another, of whatever link, in the order in which they come. A frame is over its link when the link has
-brought it and the machine is done with it. So work hides behind a slow link, and a fast one waits for it.
+one frame after another, of whatever link, in the order in which they come. A frame is over a fast link when the
+machine is done with it. Work hides behind a slow link, which is only late by what waking takes, and by no more than a
+short frame takes there: more than that was waited for meanwhile.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ class Machine:
     """What the machine that a lab runs on adds to its media, in seconds: programs, kernels, the shaper.
 
     Attributes:
-        link: from when a frame comes that finds the machine idle until it is done with it. A link that takes longer is
-            later by as much, but no more than a short frame takes on it.
+        link: from when a frame comes until the machine can be done with it; by which a slow link is late, too.
         frame: of work at each frame, on each link, whatever its size.
         program: for a message beyond its frames on their links: the client's program, once it is connected. Less than
-            nothing where a call finds a machine asleep, and the message that follows finds it awake.
+            nothing where a call finds a machine asleep, and the message that follows finds it awake, and because a call
+            has the client's waking in it.
         first: the same for its first byte, where more comes behind it: on a machine that is busy with the rest, later.
     """
 

@@ -290,7 +290,8 @@ def goodput(settings: Settings, round_trip_seconds: float, *, shared: bool = Fal
         return Prediction(value, note="not judged: chance decides when frames arrive")
     if shared and settings.frame_time > ACK_PATIENCE:
         return Prediction(value, note="not judged: acknowledgements wait behind data, and TCP sends some of it twice")
-    if shared and settings.rate * round_trip_seconds / 8 > FIRST_FLIGHT * settings.frame:
+    more = settings.rate * round_trip_seconds / 8 > FIRST_FLIGHT * settings.frame  # TCP has to find that out (HyStart)
+    if shared and more:
         return Prediction(value, note="not judged: acknowledgements wait behind data, and TCP takes the link for full")
     whole = tcp_goodput(settings, shared=shared)
     share = TOLERANCE.goodput + (TOLERANCE.fast_rate if settings.rate > TOLERANCE.fast else TOLERANCE.rate)

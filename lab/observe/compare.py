@@ -43,6 +43,7 @@ class Row:
         medium: its SPEC.
         alone: what it takes where the machine takes nothing.
         machine: what the machine adds; None where delays by chance hide it.
+        links: that a call and its answer pass.
         predicted: both together.
         share: how far a figure may be from its prediction.
     """
@@ -54,6 +55,7 @@ class Row:
     predicted: Exchange
     measured: Measured
     share: float
+    links: int
 
     def error(self, step: str) -> float:
         """How far a step is from its prediction, as a share of it."""
@@ -149,4 +151,4 @@ def _row(spec: LabSpec, size: int, engine: str, say: Say) -> Row:
     machine = None if late_by_chance else share(lab.plan, client, server, short)
     predicted = exchange.over_tcp(lab.plan, client, server, size, machine or NO_TIME)
     allowed = SHARE_WITH_CHANCE if by_chance else SHARE
-    return Row(spec.media, shaper, alone, machine, predicted, measured, allowed)
+    return Row(spec.media, shaper, alone, machine, predicted, measured, allowed, len(ways))

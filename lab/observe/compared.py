@@ -56,7 +56,8 @@ def table(app: str, size: int, rows: Sequence[Row]) -> RenderableType:
 
 def _names(row: Row) -> tuple[Text, Text, Text]:
     """What stands under a medium's name."""
-    added = f"  machine {_say(row.machine.link)} a link" if row.machine else ""
+    link = (row.predicted.connect - row.alone.connect) / row.links
+    added = f"  machine {_say(link)} a link" if row.machine else ""
     again = f"  {row.measured.again} sent again" if row.measured.again else ""
     return Text(row.medium), Text(added, style="dim"), Text(again, style="dim")
 
@@ -64,7 +65,7 @@ def _names(row: Row) -> tuple[Text, Text, Text]:
 def _line(row: Row, step: str) -> tuple[str | Text, ...]:
     alone, predicted, measured = (getattr(each, step) for each in (row.alone, row.predicted, row.measured))
     added = "?" if row.machine is None else f"{predicted - alone:+.0e}"[0] + _say(abs(predicted - alone))
-    error = Text(f"{100 * row.error(step):+.1f} %", style="" if row.holds(step) else "bold red")
+    error = Text(f"{round(100 * row.error(step), 1) + 0:+.1f} %", style="" if row.holds(step) else "bold red")
     return UNTIL[step], say_time(alone), added, say_time(measured), error
 
 

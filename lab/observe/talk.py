@@ -25,7 +25,9 @@ METER = ("python3", "-m", "lab.apps.message_meter")
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Interquartile means of several conversations, in seconds from the client's call until a kernel has what came.
+    """Interquartile means of several conversations, in seconds from the client's call.
+
+    Until the client knows that it is connected, and until the server's kernel has the bytes.
 
     Attributes:
         again: segments that were sent again, in all rounds together.
@@ -63,7 +65,7 @@ class Talk:
 
     @property
     def rest(self) -> float:
-        """Seconds until what nobody waits for has left the links, too: an acknowledgement, or a call and its answer."""
+        """Seconds until what nobody waits for has left the links, too: the answer to what was sent twice."""
         return max(REST_SECONDS, self.alone[0].connect)
 
     @property

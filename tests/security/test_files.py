@@ -161,7 +161,7 @@ def test_a_chart_is_not_drawn_into_anothers_file(everybodys: Path) -> None:
     pytest.importorskip("matplotlib")
     victim = a_file(everybodys)
     took = Exchange(0.1, 0.2, 0.3)
-    row = Row("coax", "wire", took, None, took, Measured(0.1, 0.2, 0.3, again=0, rounds=1), share=0.05)
+    row = Row("coax", "wire", took, None, took, Measured(0.1, 0.2, 0.3, again=0, rounds=1), share=0.05, links=4)
     with pytest.raises(WordsError):
         compared.chart("tcp", 5000, [row], victim)
     assert victim.read_text() == OURS

@@ -26,6 +26,7 @@ ROW = Row(
     predicted=Exchange(1.0, 2.0, 4.0),
     measured=Measured(1.04, 2.0, 4.1, again=0, rounds=3),
     share=0.05,
+    links=4,
 )
 FAST = replace(ROW, predicted=Exchange(1e-4, 2e-4, 3e-4), measured=Measured(1.1e-4, 2.1e-4, 3.19e-4, 0, 3))
 
@@ -99,7 +100,8 @@ def test_a_table_tells_medium_and_machine_apart() -> None:
 def test_a_table_fits_a_terminal_of_80_columns() -> None:
     """With the longest name and the longest figures of each column, nothing is cut."""
     slow = Exchange(0.9867, 3.273, 24.89)
-    row = replace(ROW, medium="twisted-pair-33600", alone=slow, machine=Machine(123.4e-6), predicted=slow)
+    more = replace(slow, connect=slow.connect + 4 * 123.4e-6)
+    row = replace(ROW, medium="twisted-pair-33600", alone=slow, machine=Machine(123.4e-6), predicted=more)
     hidden = replace(row, medium="wireless", machine=None, measured=replace(row.measured, again=17))
     lines = _shown(row, hidden)
     assert max(map(len, lines)) <= 80
