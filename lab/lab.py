@@ -18,6 +18,7 @@ from lab.links import LiveLink, altered, joining, look, steer
 from lab.model import steering, wiring
 from lab.model.drift import Difference, cut_differences, differences
 from lab.model.plan import LabPlan, LabSpec, check_name, check_words, decide, pool_of, same_lab, summary
+from lab.model.topology import few
 from lab.model.units import counted
 from lab.nodes import LiveNode
 from lab.programs import Running
@@ -116,8 +117,8 @@ class Lab:
         record = chosen.labs().get(name) if chosen else None
         if chosen is None or record is None:
             labs = [lab for each in engines(engine) for lab in each.labs()]
-            there = f"there are {', '.join(labs)}" if labs else f"./inv up --name {name}"
-            raise UnknownLabError(f"no lab is called {name!r}", remedy=there)
+            there = f"; or --name, for there are {few(labs)}" if labs else ""
+            raise UnknownLabError(f"no lab is called {name!r}", remedy=f"./inv up --name {name}{there}")
         if record.spec is None and not (record.nodes or record.links):  # a claim or a helper, and no more
             why = f"no lab is called {name!r} yet, or no longer: somebody is at work on it, or was killed at that"
             raise UnknownLabError(why, remedy=f"wait for them, or ./inv down --name {name}")

@@ -64,7 +64,7 @@ HELP = {
     "buffer": "bytes that the server takes at a time",
     "backlog": "connections that may wait for the server",
     "patience": "seconds that the server may go on when the clients have ended; trace: that both wait for each other",
-    "programs": "tcp or udp; or your own files with their nodes: FILE@NODE, or 'FILE@NODE WORDS'; the server first",
+    "programs": "tcp, udp or a game; or your own files: FILE@NODE, or 'FILE@NODE WORDS'; the server first",
     "timeout": "seconds that your own programs may take",
     "service": "web, database, file or print",
     "beside": "a service, whose programs to take: `--beside database` has psql",

@@ -45,6 +45,10 @@ def run(
         rounds = number("--games", games, "--games 10")
         _play(gathering.arrange(lab, programs, server=server, clients=client or [], games=rounds), lab)
         return
+    if programs[:1] not in [[each] for each in conversation.PROTOCOLS]:
+        there = ", ".join([*conversation.PROTOCOLS, *gathering.GAMES])
+        what = f"nothing is called {programs[0]!r}" if programs else "what is to run?"
+        raise WordsError(what, remedy=f"there are {there}; or your own files: FILE@NODE FILE@NODE")
     given = {"server": server, "client": _one(client or []), "port": port, "buffer": buffer, "backlog": backlog}
     talk = conversation.arrange(lab, programs, message, patience=server_may_go_on, **given)
     if not message:

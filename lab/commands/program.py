@@ -20,9 +20,18 @@ from invoke.tasks import Task
 from lab import commands
 from lab.errors import LabError, WordsError
 
+HELP = "--help"
+
 
 class Reader(Program):
     """Invoke's program; words that it cannot read are wrong words."""
+
+    def normalize_argv(self, argv: list[str] | None) -> None:
+        """Take `TASK --help` for `--help TASK`, also where a task would take the word for a name."""
+        super().normalize_argv(argv)
+        task = next((place for place, word in enumerate(self.argv) if place and word.isalpha()), len(self.argv))
+        if HELP in self.argv[task + 1 :]:
+            self.argv = [*self.argv[:task], HELP, self.argv[task]]
 
     def parse_core(self, argv: list[str] | None) -> None:
         """Read the words that are not a task's."""
@@ -45,8 +54,9 @@ def _wrong_words() -> Iterator[None]:
     try:
         yield
     except ParseError as error:
-        call = LabError.command
-        raise Exit(f"error: {error}\n  next: {call} --list, or {call} --help TASK", code=WordsError.exit_code) from None
+        call, task = LabError.command, getattr(error.context, "name", None)
+        remedy = f"{call} --help {task}" if task else f"{call} --list, or {call} --help TASK"
+        raise Exit(f"error: {error}\n  next: {remedy}", code=WordsError.exit_code) from None
 
 
 def tasks() -> Collection:

@@ -59,7 +59,7 @@ def judge(exercise: Exercise, lab: Lab, solution: Path) -> Report:
     Raises:
         WordsError: there is no such folder or file.
     """
-    trial = Trial(lab, _folder(exercise, solution))
+    trial = Trial(lab, _folder(exercise, solution, lab.name))
     results = []
     for check in exercise.checks:
         try:
@@ -71,12 +71,14 @@ def judge(exercise: Exercise, lab: Lab, solution: Path) -> Report:
     return Report(exercise.name, tuple(results))
 
 
-def _folder(exercise: Exercise, solution: Path) -> Path:
+def _folder(exercise: Exercise, solution: Path, name: str) -> Path:
     if solution.is_dir():
         return solution
     if not solution.is_file():
         raise WordsError(
-            "there is no such file or folder", where=str(solution), remedy=f"./inv exercise start {exercise.name}"
+            "there is no such file or folder",
+            where=str(solution),
+            remedy=f"./inv exercise start {exercise.name} --name {name}",
         )
     if exercise.hands_in != (solution.name,):
         wanted = ", ".join(exercise.hands_in)
@@ -102,6 +104,7 @@ def lab_for(exercise: Exercise, name: str, engine: str, seed: int, say: Say) -> 
             )
         yield lab
     else:
+        say(f"no lab is called {name}: one is made for this check, with secrets of its own")
         with Lab.up(exercise.spec(name, seed), engine, say) as lab:
             yield lab
 

@@ -82,8 +82,7 @@ def arrange(
     """
     [protocol, *more] = words or [""]
     if protocol not in PROTOCOLS or more:
-        there = f"there are {', '.join(PROTOCOLS)}; or your own files: FILE@NODE FILE@NODE"
-        raise WordsError(f"no program speaks {' '.join(words)!r}", remedy=there)
+        raise WordsError(f"no program speaks {' '.join(words)!r}", remedy=f"there are {', '.join(PROTOCOLS)}")
     server, usual = pair(lab.plan, lab.plan.node(server).name if server else "")
     client = lab.plan.node(client or usual).name
     if server == client:

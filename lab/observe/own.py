@@ -114,6 +114,8 @@ def perform(lab: Lab, programs: Sequence[Own], hear: Hear, *, timeout: float, pa
 def _start(stage: Stage, programs: Sequence[Own], hear: Hear, left: Callable[[float], float]) -> list[Side]:
     """Start all; between the first and the second, wait until the first listens, or has ended, or the time is up.
 
+    Where it failed before it listened, the others would find nobody, and are not started.
+
     Args:
         stage: where.
         programs: in their order.
@@ -132,6 +134,9 @@ def _start(stage: Stage, programs: Sequence[Own], hear: Hear, left: Callable[[fl
     opened = lookout.ended and not lookout.code
     if not lookout.ended:
         stage.end(lookout)
+    if server.ended and server.code and not opened:
+        hear(first.name, "stderr", "(ended before it opened a port, so the others were not started; the first serves)")
+        return [server]
     if not (left(1.0) or server.ended):
         hear(first.name, "stderr", f"(opened no port within {listens:.2g} s, and the time is up)")
         return [server]

@@ -35,6 +35,7 @@ with socket.create_connection((sys.argv[1], 11300)) as out:
     print(out.recv(100).decode())
 sys.exit(int(sys.argv[3]))
 """
+DONE = "print('done')\n"
 CHATTY = "while True:\n    print('and on')\n"
 NEVER = "import signal\nprint('here for good')\nsignal.pause()\n"
 
@@ -49,7 +50,7 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
 @pytest.fixture
 def perform(lab: Lab, tmp_path: Path) -> Perform:
     """Runs `NAME@NODE WORDS` of the files above; returns how they ended, and all that was heard."""
-    for name, source in {"server": SERVER, "client": CLIENT, "never": NEVER, "chatty": CHATTY}.items():
+    for name, source in {"server": SERVER, "client": CLIENT, "never": NEVER, "chatty": CHATTY, "done": DONE}.items():
         (tmp_path / f"{name}.py").write_text(source)
 
     def run(
@@ -107,10 +108,19 @@ def test_who_speaks_without_a_pause_is_ended_too(perform: Perform) -> None:
 
 
 def test_a_first_program_that_opens_no_port_ends_the_wait_when_it_ends(perform: Perform) -> None:
-    """A server with a mistake in it does not keep anybody waiting; the client is refused, and both codes show."""
+    """A server with a mistake in it, or a client in its place, keeps nobody waiting; its error is the last word."""
     endings, heard = perform("client.py@h1", "client.py@h2 h1 x 0")
-    assert [ending.code for ending in endings] == [1, 1]
+    assert [(ending.name, ending.code) for ending in endings] == [("h1", 1)]
     assert ("h1", "stderr", "IndexError: list index out of range") in heard
+    said = "(ended before it opened a port, so the others were not started; the first serves)"
+    assert heard[-1] == ("h1", "stderr", said)
+
+
+def test_a_first_program_that_ends_well_is_followed(perform: Perform) -> None:
+    """One that has done its work without a port was no server; the others have theirs to do."""
+    endings, heard = perform("done.py@h1", "done.py@h2")
+    assert [ending.code for ending in endings] == [0, 0]
+    assert [line for line in heard if line[1] == "stdout"] == [("h1", "stdout", "done"), ("h2", "stdout", "done")]
 
 
 def test_as_a_student_types_it(lab: Lab, perform: Perform, tmp_path: Path) -> None:

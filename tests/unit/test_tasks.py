@@ -90,6 +90,30 @@ def test_wrong_words_end_with_2_and_one_message(
     assert done.returncode == 2
 
 
+def _read(*words: str) -> subprocess.CompletedProcess[str]:
+    """Run the installed program, which reads words as `./inv` does."""
+    source = "import sys; from lab.commands.program import main; main(sys.argv[1:])"
+    return subprocess.run([sys.executable, "-c", source, *words], capture_output=True, text=True, check=False, cwd=ROOT)
+
+
+@pytest.mark.parametrize("task", ["up", "run", "serve", "exercise", "exec"])
+def test_help_may_come_after_the_task(task: str) -> None:
+    """`run --help` is `--help run`, also where the task would take the word for a program's or a node's name."""
+    done = _read(task, "--help")
+    assert done.stdout == _read("--help", task).stdout
+    assert done.stdout.startswith("Usage: ")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_word_that_is_missing_is_asked_for() -> None:
+    """With the help of the task that wants it."""
+    done = _read("serve")
+    first, second = done.stderr.splitlines()
+    assert first == "error: 'serve' did not receive required positional arguments: 'service'"
+    assert second == "  next: wirelab --help serve"
+    assert done.returncode == 2
+
+
 def test_an_unknown_engine_ends_with_2(typed: Typed) -> None:
     """The word is wrong, not the machine."""
     done = typed("up", "--engine", "steam")
