@@ -137,7 +137,7 @@ def find_link(word: str, ends: Mapping[str, tuple[str, ...]]) -> str:
     if len(at) == 1 and at[0] != BUS:
         return at[0]
     if at:
-        hint = "a bus is one medium for all: --link bus=SPEC or --media SPEC" if at == [BUS] else f"name one: {few(at)}"
+        hint = f"a bus is one medium for all: name it, {BUS}" if at == [BUS] else f"name one: {few(at)}"
         raise TopologyError(f"{word} is a node, not a link", remedy=hint)
     close = difflib.get_close_matches(word, ends, n=1)
     raise TopologyError(

@@ -22,6 +22,8 @@ from lab.model.readback import Figures
 from lab.model.units import counted, say_rate, say_share, say_size, say_time
 from lab.observe.conversation import Conversation, Outcome
 
+THERE = "→"  # from the first of a link's ends to the other
+
 
 def error(failure: LabError) -> str:
     """What failed, where, and what to type next. Further lines of what failed are marked: a node may have said them."""
@@ -54,7 +56,7 @@ def settings(way: Settings | Figures) -> str:
 
 
 def _both(first: str, second: str) -> str:
-    return first if first == second else f"→ {first} · ← {second}"
+    return first if first == second else f"{THERE} {first} · ← {second}"
 
 
 def _declared(link: LinkPlan) -> str:
@@ -120,14 +122,21 @@ def status_table(status: Status) -> RenderableType:
         state = status.record.nodes.get(node.name, "missing")
         nodes.add_row(node.name, "\n".join(face.address for face in node.interfaces), _state(state))
     links = _table(None, "link", "medium", "declared", "live", "by", "did not arrive", "state")
+    turned: list[LinkPlan] = []  # whose directions are told apart
     for link, now in zip(plan.links, status.now.links, strict=True):
         live = live_figures(status, link)
         by = "/".join(dict.fromkeys(figures.shaper for figures in live)) or "-"
         gone = _both(*(gone_text(figures) for figures in (live[0], live[-1]))) if live else "-"
         word = _state(link_state(status, link))
-        links.add_row(link.name, now.link.spec.medium, _declared(link), _live(link, now, live), by, gone, word)
-    notes = [Text(f"  {difference}", style="red") for difference in status.differences]
-    if notes:
+        cells = _declared(link), _live(link, now, live), by, gone
+        links.add_row(link.name, now.link.spec.medium, *cells, word)
+        turned += [link] * (not link.link.is_bus and any(THERE in cell for cell in cells))
+    notes = [
+        Text(f"  {THERE} as in the link's name: on {link.name} from {' to '.join(link.link.ends)}", style="dim")
+        for link in turned[:1]
+    ]
+    notes += [Text(f"  {difference}", style="red") for difference in status.differences]
+    if status.differences:
         lacking = any(difference.live == "missing" for difference in status.differences if difference.what == "state")
         what = "./inv up, which makes it anew" if lacking else f"./inv heal --name {plan.name}"
         notes.append(Text(typed(f"  next: {what}")))

@@ -196,7 +196,7 @@ class NetnsEngine:
             EngineError: always.
         """
         what = f"the embedded engine has no image of {service!r} to put beside {node}"
-        raise EngineError(what, where=name, remedy="services need Docker: ./inv up --engine docker")
+        raise EngineError(what, where=name, remedy="services need Docker: ./inv up --engine docker, and another --name")
 
     def _on_node(self, name: str, node: str, argv: Sequence[str], env: Mapping[str, str] | None = None) -> list[str]:
         keeper = _there(Folder(name).node(node), name, node)

@@ -99,7 +99,7 @@ def test_a_link_goes_by_its_name_its_other_name_or_its_host(kind: str, word: str
         ("star", "", "no link is called ''", "there are h1-hub, h2-hub, h3-hub, h4-hub"),
         ("ring", "n1", "n1 is a node, not a link", "name one: n1-n2, n4-n1"),
         ("ring", "n1-n3", "no link is called 'n1-n3'", "did you mean n2-n3?"),
-        ("bus", "h1", "h1 is a node, not a link", "a bus is one medium for all: --link bus=SPEC or --media SPEC"),
+        ("bus", "h1", "h1 is a node, not a link", "a bus is one medium for all: name it, bus"),
     ],
 )
 def test_a_word_that_means_no_link_is_refused(kind: str, word: str, what: str, remedy: str) -> None:

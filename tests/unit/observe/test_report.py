@@ -163,9 +163,11 @@ def test_a_status_of_nothing_can_be_shown(looked: Looked) -> None:
 
 
 def test_two_directions_are_shown_with_arrows(looked: Looked) -> None:
-    """Where they differ."""
+    """Where they differ, with which way an arrow points; once, however many links have some."""
     text = _shown(report.status_table(looked(decide(LabSpec(nodes=2, media="rate=1mbit/rate=2mbit")))))
-    assert "→ 1 Mbit/s · ← 2 Mbit/s" in text
+    assert text.count("→ 1 Mbit/s · ← 2 Mbit/s") == 2
+    assert text.count("→ as in the link's name: on h1-hub from h1 to hub") == 1
+    assert "→" not in _shown(report.status_table(looked(decide(LabSpec(nodes=2)))))
 
 
 @pytest.mark.parametrize(
