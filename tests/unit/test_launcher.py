@@ -35,12 +35,21 @@ def test_it_finds_the_tasks_from_any_folder(launch: Launch) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [["moon"], ["up", "--moon"], ["up", "--topology"], ["put"], ["exec", "h1"], ["logs"], ["--moon"]]
+    ("words", "remedy"),
+    [
+        (["moon"], "./inv --list, or ./inv --help TASK"),
+        (["--moon"], "./inv --list, or ./inv --help TASK"),
+        (["up", "--moon"], "./inv --help up"),
+        (["up", "--topology"], "./inv --help up"),
+        (["put"], "./inv --help put"),
+        (["exec", "h1"], "./inv --help exec"),
+        (["logs"], "./inv --help logs"),
+    ],
 )
-def test_words_that_cannot_be_read_end_with_2(launch: Launch, words: list[str]) -> None:
-    """Unknown tasks and flags, and missing values, are wrong words: one message, exit code 2."""
+def test_words_that_cannot_be_read_end_with_2(launch: Launch, words: list[str], remedy: str) -> None:
+    """Unknown tasks and flags, and missing values, are wrong words: one message, with whose help to ask for."""
     done = launch(*words)
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
-    assert "next: ./inv --list" in done.stderr
+    assert done.stderr.endswith(f"\n  next: {remedy}\n")
     assert "Traceback" not in done.stderr

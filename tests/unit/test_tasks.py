@@ -105,15 +105,6 @@ def test_help_may_come_after_the_task(task: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_word_that_is_missing_is_asked_for() -> None:
-    """With the help of the task that wants it."""
-    done = _read("serve")
-    first, second = done.stderr.splitlines()
-    assert first == "error: 'serve' did not receive required positional arguments: 'service'"
-    assert second == "  next: wirelab --help serve"
-    assert done.returncode == 2
-
-
 def test_an_unknown_engine_ends_with_2(typed: Typed) -> None:
     """The word is wrong, not the machine."""
     done = typed("up", "--engine", "steam")
