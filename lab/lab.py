@@ -117,7 +117,7 @@ class Lab:
         record = chosen.labs().get(name) if chosen else None
         if chosen is None or record is None:
             labs = [lab for each in engines(engine) for lab in each.labs()]
-            there = f"; or --name, for there are {few(labs)}" if labs else ""
+            there = f"; or --name of one that is there: {few(labs)}" if labs else ""
             raise UnknownLabError(f"no lab is called {name!r}", remedy=f"./inv up --name {name}{there}")
         if record.spec is None and not (record.nodes or record.links):  # a claim or a helper, and no more
             why = f"no lab is called {name!r} yet, or no longer: somebody is at work on it, or was killed at that"

@@ -45,7 +45,7 @@ def run(
         rounds = number("--games", games, "--games 10")
         _play(gathering.arrange(lab, programs, server=server, clients=client or [], games=rounds), lab)
         return
-    if programs[:1] not in [[each] for each in conversation.PROTOCOLS]:
+    if not programs or programs[0] not in conversation.PROTOCOLS:
         there = ", ".join([*conversation.PROTOCOLS, *gathering.GAMES])
         what = f"nothing is called {programs[0]!r}" if programs else "what is to run?"
         raise WordsError(what, remedy=f"there are {there}; or your own files: FILE@NODE FILE@NODE")

@@ -83,8 +83,7 @@ def _nearest(outcome: Callable[[float], float], wanted: float, most: float) -> f
     """
     best, step = most / 2, most / STEPS
     for _ in range(2):  # first among all, then around the best of them
-        times = [best + step * number for number in range(-STEPS // 2, STEPS // 2 + 1)]
-        within = [time for time in times if 0 <= time <= most]
-        best = min(within, key=lambda time: (round(abs(outcome(time) - wanted), DIGITS), time))
+        times = {min(max(0.0, best + step * number), most) for number in range(-STEPS // 2, STEPS // 2 + 1)}
+        best = min(times, key=lambda time: (round(abs(outcome(time) - wanted), DIGITS), time))
         step /= STEPS / 2
     return best
